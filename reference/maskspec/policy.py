@@ -1,0 +1,331 @@
+"""Which zones of which messages carry loss.
+
+The defaults are the principle: a token carries loss if and only if, at
+inference time, the model would have had to generate it. Every option is a
+convention that somebody's masker follows on purpose; declaring it is what
+turns a difference into a choice instead of a bug.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+
+from maskspec.conversation import Conversation, Message, canonical_roles
+from maskspec.errors import PolicyError
+from maskspec.rendering import OriginKind, Rendering
+from maskspec.segmentation import Segment, Segmentation, Zone
+
+__all__ = ["PRESETS", "Judgement", "Policy", "Stops", "Turns", "Verdict", "judge"]
+
+
+class Verdict(Enum):
+    """The policy's answer for one token."""
+
+    TRAIN = "train"
+    """The token carries loss."""
+    IGNORE = "ignore"
+    """The token is context."""
+    EITHER = "either"
+    """The principle does not decide; a masker may do both, and the reference ignores it."""
+
+
+class Turns(Enum):
+    """Which messages of the selected roles are trained."""
+
+    ALL = "all"
+    """Every one."""
+    LAST = "last"
+    """Only the last one."""
+    LAST_ROUND = "last_round"
+    """Those after the last user message."""
+
+
+class Stops(Enum):
+    """Which stop tokens are trained."""
+
+    TURN = "turn"
+    """The stop of every selected message."""
+    LAST = "last"
+    """Only the stop of the last selected message."""
+    NONE = "none"
+    """No stop."""
+    ALL = "all"
+    """The stops of all messages of every role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """For each zone, whether it is trained; and for which messages.
+
+    `roles` are template role names; the ShareGPT names are understood
+    (`{"gpt"}` is `{"assistant"}`). `generated` are the roles for which the
+    template's generation prompt asks. A message's own `train` or `weight`
+    flag wins over roles and turns while `flags` is true.
+
+    `turns` and `stop` take the enum or its value. Raises `PolicyError`,
+    naming the value, for anything that no policy can hold.
+    """
+
+    roles: frozenset[str] = frozenset({"assistant"})
+    turns: Turns = Turns.ALL
+    stop: Stops = Stops.TURN
+    opening: Verdict = Verdict.IGNORE
+    reasoning: Verdict = Verdict.TRAIN
+    content: Verdict = Verdict.TRAIN
+    tool_call: Verdict = Verdict.TRAIN
+    scaffold: Verdict = Verdict.TRAIN
+    tail: Verdict = Verdict.EITHER
+    straddling: Verdict = Verdict.EITHER
+    flags: bool = True
+    generated: frozenset[str] = field(default=frozenset({"assistant", "model"}))
+
+    def __post_init__(self) -> None:
+        for name, kind in _ENUM_FIELDS.items():
+            object.__setattr__(self, name, _member(kind, getattr(self, name), name))
+        for name in ("roles", "generated"):
+            object.__setattr__(self, name, _roles(getattr(self, name), name))
+        if not isinstance(self.flags, bool):
+            raise PolicyError(f"flags must be True or False, not {self.flags!r}")
+
+    @classmethod
+    def preset(cls, name: str, **changes: object) -> Policy:
+        """A named convention from `PRESETS`, with further options changed."""
+        if name not in PRESETS:
+            raise PolicyError(f"there is no policy preset {name!r}{_suggestion(name, PRESETS)}")
+        return PRESETS[name].changed(**changes)
+
+    def changed(self, **changes: object) -> Policy:
+        """The same policy with some options changed."""
+        known = {option.name for option in fields(self)}
+        for name in changes:
+            if name not in known:
+                raise PolicyError(f"a policy has no option {name!r}{_suggestion(name, known)}")
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def zone_verdict(self, zone: Zone) -> Verdict:
+        """The verdict for a zone of a selected message; STOP is decided by `stop`."""
+        return {
+            Zone.OPENING: self.opening,
+            Zone.REASONING: self.reasoning,
+            Zone.CONTENT: self.content,
+            Zone.TOOL_CALL: self.tool_call,
+            Zone.SCAFFOLD: self.scaffold,
+            Zone.STOP: Verdict.TRAIN,
+            Zone.TAIL: self.tail,
+            Zone.CONTEXT: Verdict.IGNORE,
+        }[zone]
+
+    def selected(self, conversation: Conversation) -> frozenset[int]:
+        """The indices of the messages that this policy trains."""
+        messages = conversation.messages
+        chosen = [index for index, message in enumerate(messages) if message.role in self.roles]
+        if self.turns is Turns.LAST:
+            chosen = chosen[-1:]
+        elif self.turns is Turns.LAST_ROUND:
+            last_user = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
+            chosen = [index for index in chosen if index > last_user]
+        if not self.flags:
+            return frozenset(chosen)
+        flagged = {index: message.flag for index, message in enumerate(messages) if message.flag is not None}
+        return frozenset({*chosen, *(index for index, flag in flagged.items() if flag)}) - {
+            index for index, flag in flagged.items() if not flag
+        }
+
+
+_ENUM_FIELDS: Mapping[str, type[Enum]] = {
+    "turns": Turns,
+    "stop": Stops,
+    **dict.fromkeys(("opening", "reasoning", "content", "tool_call", "scaffold", "tail", "straddling"), Verdict),
+}
+
+
+def _member(kind: type[Enum], value: object, name: str) -> Enum:
+    if isinstance(value, kind):
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        options = [str(member.value) for member in kind]
+        raise PolicyError(
+            f"{name} must be one of {', '.join(options)}, not {value!r}{_suggestion(str(value), options)}"
+        ) from None
+
+
+def _roles(value: object, name: str) -> frozenset[str]:
+    if isinstance(value, str):
+        raise PolicyError(f"{name} must be a set of role names, not the text {value!r}; did you mean {{{value!r}}}?")
+    if not isinstance(value, Iterable):
+        raise PolicyError(f"{name} must be a set of role names, not {value!r}")
+    names = list(value)
+    if not names:
+        raise PolicyError(f"{name} is empty; name at least one role, such as {{'assistant'}}")
+    for role in names:
+        if not isinstance(role, str) or not role:
+            raise PolicyError(f"{name} holds {role!r}, which is not a role name")
+    return frozenset(_SHAREGPT.get(role, role) for role in names)
+
+
+_SHAREGPT = {name: next(iter(canonical_roles([name]))) for name in ("gpt", "human")}
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+PRESETS: Mapping[str, Policy] = {
+    "principle": Policy(),
+    "tail-ignored": Policy(tail=Verdict.IGNORE),
+    "tail-trained": Policy(tail=Verdict.TRAIN),
+    "opening-trained": Policy(opening=Verdict.TRAIN),
+    "scaffold-ignored": Policy(scaffold=Verdict.IGNORE),
+    "reasoning-ignored": Policy(reasoning=Verdict.IGNORE, scaffold=Verdict.EITHER),
+    "straddling-trained": Policy(straddling=Verdict.TRAIN),
+    "last-turn": Policy(turns=Turns.LAST),
+    "last-round": Policy(turns=Turns.LAST_ROUND),
+    "axolotl": Policy(tail=Verdict.IGNORE, straddling=Verdict.TRAIN),
+    "transformers": Policy(straddling=Verdict.TRAIN),
+    "llama-factory": Policy(tail=Verdict.TRAIN),
+    "torchtune": Policy(opening=Verdict.TRAIN, tail=Verdict.TRAIN),
+}
+"""Conventions of maskers in use, by name; the chapter on known disagreements says who follows which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Characters `start` to `end` (half-open): one zone, one verdict, one reason."""
+
+    start: int
+    end: int
+    zone: Zone
+    message: int | None
+    verdict: Verdict
+    weight: float
+    reason: str
+
+
+def judge(
+    segmentation: Segmentation, rendering: Rendering, conversation: Conversation, policy: Policy
+) -> tuple[Judgement, ...]:
+    """The verdict of the policy for every character: judgements that cover the text without gaps or overlaps.
+
+    `weight` is the factor by which a trained character's loss counts: the
+    message's or span's own, else 1.
+    """
+    selected = policy.selected(conversation)
+    last = max(selected, default=None)
+    judgements: list[Judgement] = []
+    for part in segmentation.segments:
+        message = None if part.message is None else conversation[part.message]
+        if message is not None and part.zone is Zone.CONTENT and message.spans and part.message in selected:
+            judgements.extend(_by_spans(part, rendering, message, policy))
+            continue
+        verdict, reason = _verdict(part, message, selected, last, policy)
+        weight = 1.0 if message is None or message.weight is None else message.weight
+        judgements.append(Judgement(part.start, part.end, part.zone, part.message, verdict, weight, reason))
+    return tuple(judgements)
+
+
+def _verdict(
+    part: Segment, message: Message | None, selected: frozenset[int], last: int | None, policy: Policy
+) -> tuple[Verdict, str]:
+    if message is None or part.zone is Zone.CONTEXT:
+        return Verdict.IGNORE, "template text outside every message"
+    chosen = part.message in selected
+    if part.zone is Zone.STOP:
+        return _stop_verdict(part, message, chosen, last, policy)
+    if not chosen:
+        return Verdict.IGNORE, _REASONS_UNSELECTED.get(message.flag, "the {role} message is not selected").format(
+            role=message.role
+        )
+    verdict = policy.zone_verdict(part.zone)
+    if message.spans and part.zone is not Zone.OPENING:
+        return (Verdict.EITHER if part.zone is Zone.TAIL else Verdict.IGNORE), "outside the character spans to train"
+    if part.zone is Zone.OPENING and not part.certain and verdict is Verdict.IGNORE:
+        return Verdict.EITHER, "leading template text that no generation prompt confirms"
+    return verdict, _REASONS[part.zone]
+
+
+_REASONS_UNSELECTED: Mapping[bool | None, str] = {False: "the {role} message is flagged not to be trained"}
+
+_REASONS: Mapping[Zone, str] = {
+    Zone.OPENING: "the generation prompt supplies it",
+    Zone.REASONING: "the model generates its reasoning",
+    Zone.CONTENT: "the model generates the content",
+    Zone.TOOL_CALL: "the model generates the tool call",
+    Zone.SCAFFOLD: "template text the model generates inside its turn",
+    Zone.TAIL: "template text after the stop",
+}
+
+
+def _stop_verdict(
+    part: Segment, message: Message, chosen: bool, last: int | None, policy: Policy
+) -> tuple[Verdict, str]:
+    if policy.stop is Stops.ALL:
+        return Verdict.TRAIN, "the policy trains the stops of all roles"
+    if not chosen:
+        return Verdict.IGNORE, f"the stop of a {message.role} message that is not selected"
+    if policy.stop is Stops.NONE:
+        return Verdict.IGNORE, "the policy trains no stops"
+    if policy.stop is Stops.LAST and part.message != last:
+        return Verdict.IGNORE, "the policy trains only the last stop"
+    if message.spans and not _ends_in_span(message):
+        return Verdict.IGNORE, "the stop follows text outside the character spans to train"
+    return Verdict.TRAIN, "the model generates the token that ends its turn"
+
+
+def _ends_in_span(message: Message) -> bool:
+    end = len(message.text)
+    return any(span.train and span.start < end <= span.end for span in message.spans)
+
+
+def _by_spans(part: Segment, rendering: Rendering, message: Message, policy: Policy) -> Iterator[Judgement]:
+    """Judgements inside content of which only character spans are trained."""
+    for start, end, offset in _content_pieces(part, rendering, message):
+        cuts = {start, end}
+        if offset is not None:
+            for span in message.spans:
+                cuts.update(
+                    start + edge - offset for edge in (span.start, span.end) if offset < edge < offset + end - start
+                )
+        ordered = sorted(cuts)
+        for left, right in zip(ordered, ordered[1:], strict=False):
+            at = None if offset is None else offset + left - start
+            span = next((s for s in message.spans if at is not None and s.start <= at < s.end), None)
+            if span is not None and span.train:
+                weight = next(w for w in (span.weight, message.weight, 1.0) if w is not None)
+                verdict, reason = policy.content, "inside a character span to train"
+            else:
+                weight, verdict, reason = 1.0, Verdict.IGNORE, "outside the character spans to train"
+            yield Judgement(left, right, part.zone, part.message, verdict, weight, reason)
+
+
+def _content_pieces(part: Segment, rendering: Rendering, message: Message) -> Iterator[tuple[int, int, int | None]]:
+    """Pieces of a content segment with the offset of each in the message's text."""
+    part_starts = _part_starts(message)
+    for span in rendering.spans_between(part.start, part.end):
+        start, end = max(span.start, part.start), min(span.end, part.end)
+        origin = span.origin
+        offset = None
+        if origin.kind is OriginKind.MESSAGE and origin.path[:1] == ("content",) and span.offset is not None:
+            base = part_starts.get(origin.path[1] if len(origin.path) > 1 else None)
+            offset = None if base is None else base + span.offset + start - span.start
+        yield start, end, offset
+
+
+def _part_starts(message: Message) -> dict[object, int]:
+    """Where each text part of the content begins in the message's text; the key of plain content is None."""
+    if isinstance(message.content, str):
+        return {None: 0}
+    starts: dict[object, int] = {}
+    position = 0
+    parts: Sequence[Mapping[str, object]] = message.content or ()
+    for index, content_part in enumerate(parts):
+        text = content_part.get("text")
+        if isinstance(text, str):
+            starts[index] = position
+            position += len(text)
+    return starts

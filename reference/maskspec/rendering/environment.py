@@ -1,0 +1,390 @@
+"""The sandboxed Jinja environment that chat templates run in: plain, and tracing.
+
+`ChatEnvironment` renders what `transformers.apply_chat_template` renders: the
+same sandbox, whitespace control, extensions, filters and globals (source:
+`transformers/utils/chat_template_utils.py`, version 5.23.0). On top of that
+every loop and every operation that can grow is bounded.
+
+`TracingEnvironment` renders the same text with origins. It changes three
+things about the generated code: what an expression that joins text calls,
+what an output statement calls, and that loops report their iterations. The
+hooks are environment methods, so the generated code stays ordinary Jinja.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
+from jinja2.utils import Namespace
+from jinja2.utils import generate_lorem_ipsum as lorem_ipsum
+from markupsafe import Markup
+
+from maskspec.errors import TemplateLimitExceeded, TemplateSyntaxError
+from maskspec.rendering.codegen import ScopedCodeGenerator, TracingCodeGenerator, instrument
+from maskspec.rendering.filters import SafeText, escape, tracing_filters
+from maskspec.rendering.limits import Budget, Limits
+from maskspec.rendering.trace import Trace
+from maskspec.rendering.traced import TracedText, concatenate, make_traced, percent, runs_of
+from maskspec.rendering.values import json_text, python_text
+
+__all__ = ["ChatEnvironment", "GenerationTag", "TracingEnvironment"]
+
+
+class GenerationTag(Extension):
+    """The `{% generation %}` block, by which a template says what the model generates."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.CallBlock(self.call_method("_generated"), [], [], body).set_lineno(line)
+
+    def _generated(self, caller: Callable[[], str]) -> str:
+        environment: Any = self.environment
+        result: str = environment.generated(caller())
+        return result
+
+
+class _TemplateDict:
+    """The `dict` global: a constructor and nothing else."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict.fromkeys(*args, **kwargs)
+
+
+class _TemplateNamespace(Namespace):
+    """The `namespace` global, without underscored attributes."""
+
+    def __init__(*args: Any, **kwargs: Any) -> None:
+        self, args = args[0], args[1:]
+        attributes = dict(*args, **kwargs)
+        for name in attributes:
+            _check_attribute_name(name)
+        Namespace.__init__(self, attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _check_attribute_name(name)
+        Namespace.__setitem__(self, name, value)
+
+
+def _check_attribute_name(name: Any) -> None:
+    if isinstance(name, str) and name.startswith("_"):
+        raise jinja2.exceptions.SecurityError(f"a template may not store the underscored attribute {name!r}")
+
+
+def _raise_exception(message: str) -> None:
+    raise jinja2.exceptions.TemplateError(str.__str__(message) if isinstance(message, str) else message)
+
+
+class ChatEnvironment(ImmutableSandboxedEnvironment):
+    """Renders chat templates as transformers does, within limits. One instance serves one template."""
+
+    code_generator_class = ScopedCodeGenerator
+    intercepted_binops = frozenset({"+", "*", "%", "**"})
+
+    def __init__(self) -> None:
+        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols])
+        self.budget = Budget(Limits())
+        self.now: Callable[[], datetime.datetime] = datetime.datetime.now
+        self.filters["tojson"] = self._tojson
+        self.filters.update(self._bounded_filters())
+        self.globals["raise_exception"] = _raise_exception
+        self.globals["strftime_now"] = self._strftime_now
+        self.globals["dict"] = _TemplateDict()
+        self.globals["namespace"] = _TemplateNamespace
+        self.globals["lipsum"] = self._lipsum
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        try:
+            tree = super()._parse(source, name, filename)
+            return instrument(tree)
+        except RecursionError:
+            raise TemplateSyntaxError("the template is nested too deeply to be parsed") from None
+
+    # What the generated code calls
+
+    def open_scope(self) -> None:
+        """A loop begins."""
+        self.budget.tick()
+
+    def close_scope(self) -> None:
+        """A loop has ended."""
+
+    def iterate(self, *targets: Any) -> None:
+        """An iteration of a loop begins."""
+        self.budget.tick()
+
+    def select(self, root: Any, attribute: str | None, index: Any) -> None:
+        """An iteration of an index loop begins."""
+
+    def chain(self, context: Any, operands: Sequence[Any]) -> Any:
+        """The value of `a + b + c + …`."""
+        if all(type(operand) is str for operand in operands):
+            self.budget.text(sum(map(len, operands)))
+            return "".join(operands)
+        return self._added(context, operands)
+
+    def _added(self, context: Any, operands: Sequence[Any]) -> Any:
+        result = operands[0]
+        for operand in operands[1:]:
+            result = self.call_binop(context, "+", result, operand)
+        return result
+
+    def generated(self, text: str) -> str:
+        """The content of a generation block."""
+        return text
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+":
+            if isinstance(left, str) and isinstance(right, str):
+                self.budget.text(len(left) + len(right))
+            elif isinstance(left, list) and isinstance(right, list):
+                self.budget.list(len(left) + len(right))
+        elif operator == "*":
+            self.budget.multiply(left, right)
+        elif operator == "**":
+            self.budget.power(left, right)
+        elif isinstance(left, str):
+            self.budget.widths(left)
+        return super().call_binop(context, operator, left, right)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805
+        owner = getattr(__obj, "__self__", None)
+        if isinstance(owner, str) and type(__obj) in _METHOD_TYPES:
+            if args and isinstance(args[0], types.GeneratorType):
+                args = (list(args[0]), *args[1:])
+            __self.budget.string_method(owner, __obj.__name__, args)
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped = super().wrap_str_format(value)
+        if wrapped is not None:
+            self.budget.widths(value.__self__)
+        return wrapped
+
+    # Filters and globals
+
+    def _tojson(
+        self,
+        x: Any,
+        ensure_ascii: bool = False,
+        indent: int | str | None = None,
+        separators: tuple[str, str] | None = None,
+        sort_keys: bool = False,
+    ) -> str:
+        if isinstance(indent, int):
+            self.budget.text(indent)
+        return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+    def _strftime_now(self, format: str) -> str:
+        return self.now().strftime(format)
+
+    def _lipsum(self, n: int = 5, html: bool = True, min: int = 20, max: int = 100) -> str:
+        self.budget.text(n * max * 8)
+        return lorem_ipsum(n, html, min, max)
+
+    def _bounded_filters(self) -> dict[str, Callable[..., Any]]:
+        bounded: dict[str, Callable[..., Any]] = {}
+        for name in ("center", "indent", "wordwrap", "batch", "slice", "round"):
+            bounded[name] = self._with_bounded_numbers(self.filters[name])
+        plain_replace = self.filters["replace"]
+
+        @jinja2.pass_eval_context
+        def replace(context: Any, s: Any, old: Any, new: Any, count: int | None = None) -> str:
+            self.budget.string_method(str(s), "replace", (str(old), str(new)))
+            result: str = plain_replace(context, s, old, new, count)
+            return result
+
+        plain_format = self.filters["format"]
+
+        def format(value: Any, *args: Any, **kwargs: Any) -> str:
+            self.budget.widths(str(value))
+            result: str = plain_format(value, *args, **kwargs)
+            return result
+
+        bounded["replace"] = replace
+        bounded["format"] = format
+        return bounded
+
+    def _with_bounded_numbers(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            for value in (*args, *kwargs.values()):
+                if isinstance(value, int):
+                    self.budget.list(value)
+            return function(*args, **kwargs)
+
+        if hasattr(function, "jinja_pass_arg"):
+            checked.jinja_pass_arg = function.jinja_pass_arg  # type: ignore[attr-defined]
+        return checked
+
+
+_METHOD_TYPES = (types.BuiltinMethodType, types.MethodType)
+
+
+class TracingEnvironment(ChatEnvironment):
+    """Renders the same text as `ChatEnvironment`, as strings that know their origins."""
+
+    code_generator_class = TracingCodeGenerator
+
+    def __init__(self) -> None:
+        self.trace = Trace()
+        super().__init__()
+        bounded = {name: self.filters[name] for name in ("center", "wordwrap")}
+        self.filters.update(tracing_filters({**self.filters, **bounded}))
+
+    @staticmethod
+    def concat(parts: Iterable[str]) -> str:  # type: ignore[override]
+        """What Jinja calls for the content of macros and of `set`, `call` and `filter` blocks."""
+        return concatenate(list(parts))
+
+    # What the generated code calls
+
+    def open_scope(self) -> None:
+        self.budget.tick()
+        self.trace.open_scope()
+
+    def close_scope(self) -> None:
+        self.trace.close_scope()
+
+    def iterate(self, *targets: Any) -> None:
+        self.budget.tick()
+        self.trace.iterate(targets)
+
+    def select(self, root: Any, attribute: str | None, index: Any) -> None:
+        if attribute is None:
+            self.trace.select(root, index)
+        elif isinstance(root, Namespace):
+            self.trace.select(getattr(root, attribute, None), index)
+
+    def generated(self, text: str) -> str:
+        return self.trace.mark_generated(text)
+
+    def as_text(self, value: Any) -> str:
+        """The text that printing a value gives."""
+        kind = type(value)
+        if kind is str or kind is TracedText:
+            return value  # type: ignore[no-any-return]
+        if kind is SafeText:
+            return make_traced(str.__str__(value), value._runs)
+        if isinstance(value, Markup):
+            return str.__str__(value)
+        return python_text(self.trace, value)
+
+    def claim(self, text: str) -> str:
+        """A template literal that goes into a buffer instead of straight to the output."""
+        return self.trace.claim(text)
+
+    def output(self, parts: Sequence[Any]) -> str:
+        """One output statement: its texts are joined like one expression."""
+        if len(parts) == 1:
+            return self.trace.claim(self.as_text(parts[0]))
+        return self.trace.join([self.as_text(part) for part in parts])
+
+    def chain(self, context: Any, operands: Sequence[Any]) -> Any:
+        for operand in operands:
+            kind = type(operand)
+            if kind is not str and kind is not TracedText:
+                return self._added(context, operands)
+        self.budget.text(sum(map(len, operands)))
+        return self.trace.join(operands)
+
+    def tilde(self, operands: Sequence[Any]) -> str:
+        """The value of `a ~ b ~ c`."""
+        texts = [self.as_text(operand) for operand in operands]
+        self.budget.text(sum(map(len, texts)))
+        return self.trace.join(texts)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "%" and isinstance(left, str) and not isinstance(left, (SafeText, Markup)):
+            self.budget.widths(left)
+            return percent(left, right)
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            if isinstance(left, (SafeText, Markup)) or isinstance(right, (SafeText, Markup)):
+                self.budget.text(len(left) + len(right))
+                return escape(left) + escape(right)
+        return super().call_binop(context, operator, left, right)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805
+        if type(__obj) is types.BuiltinMethodType and type(__obj.__self__) is str:
+            owner = __obj.__self__
+            if args and isinstance(args[0], types.GeneratorType):
+                args = (list(args[0]), *args[1:])
+            if any(_holds_traced(argument) for argument in args):
+                __obj = getattr(make_traced(owner, runs_of(owner)), __obj.__name__, __obj)
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None or isinstance(value.__self__, (SafeText, Markup)):
+            return wrapped
+        formatter = _TracedFormatter(self)
+        pattern = value.__self__
+        is_map = value.__name__ == "format_map"
+
+        def traced_format(*args: Any, **kwargs: Any) -> str:
+            if is_map:
+                return formatter.vformat(pattern, (), args[0])
+            return formatter.vformat(pattern, args, kwargs)
+
+        return traced_format
+
+    def _tojson(
+        self,
+        x: Any,
+        ensure_ascii: bool = False,
+        indent: int | str | None = None,
+        separators: tuple[str, str] | None = None,
+        sort_keys: bool = False,
+    ) -> str:
+        if isinstance(indent, int):
+            self.budget.text(indent)
+        return json_text(
+            self.trace, x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+        )
+
+
+def _holds_traced(value: Any) -> bool:
+    if isinstance(value, TracedText):
+        return True
+    return isinstance(value, (list, tuple)) and any(isinstance(item, TracedText) for item in value)
+
+
+class _TracedFormatter(SandboxedFormatter):
+    """`str.format` whose result keeps the origins of the pattern and of what is put in."""
+
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        expected = SandboxedFormatter.vformat(self, format_string, args, kwargs)
+        pieces: list[str] = []
+        automatic = 0
+        position = 0
+        for literal, field, specification, conversion in self.parse(format_string):
+            if literal:
+                start = str.find(format_string, literal, position)
+                exact = start >= 0 and isinstance(format_string, TracedText)
+                pieces.append(format_string[start : start + len(literal)] if exact else literal)
+                position = start + len(literal) if start >= 0 else position
+            if field is None:
+                continue
+            if field == "" or field.startswith((".", "[")):
+                field = f"{automatic}{field}"
+                automatic += 1
+            value, _ = self.get_field(field, args, kwargs)
+            value = self.convert_field(value, conversion)  # type: ignore[arg-type]
+            pieces.append(self.format_field(value, specification or ""))
+        result = concatenate([piece if isinstance(piece, str) else str(piece) for piece in pieces])
+        if result == expected:
+            return result
+        raise TemplateLimitExceeded("the template nests replacement fields in a format string")

@@ -1,0 +1,147 @@
+"""Jinja's string-building filters, written so that origins survive them.
+
+Only filters that build strings in ways a traced string cannot see are here.
+The rest of Jinja's filters work through string methods, which are traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jinja2 import filters as jinja_filters
+from jinja2 import pass_environment, pass_eval_context
+from markupsafe import Markup
+
+from maskspec.rendering.traced import TracedText, coarse, concatenate, make_traced, percent, runs_of
+
+__all__ = ["SafeText", "tracing_filters"]
+
+_COARSE = ("center", "filesizeformat", "pprint", "striptags", "title", "truncate", "urlencode", "urlize", "wordwrap")
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
+
+
+class SafeText(TracedText):
+    """Text marked by the `safe` filter, which escapes whatever is added to it, as `markupsafe.Markup` does."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+    def __add__(self, other: str) -> str:
+        return _safe(concatenate([self, escape(other)]))
+
+    def __radd__(self, other: str) -> str:
+        return _safe(concatenate([escape(other), self]))
+
+
+def _safe(text: str) -> SafeText:
+    safe: SafeText = str.__new__(SafeText, text)
+    safe._runs = runs_of(text)
+    return safe
+
+
+def escape(value: Any) -> str:
+    """HTML-escape, as `markupsafe.escape`; each entity belongs to the character it stands for."""
+    if isinstance(value, (SafeText, Markup)):
+        return value
+    text = value if isinstance(value, str) else str(value)
+    if not any(character in text for character in _ESCAPES):
+        return _safe(text)
+    pieces: list[str] = []
+    for character in text if isinstance(text, TracedText) else make_traced(text, runs_of(text)):
+        entity = _ESCAPES.get(character)
+        if entity is None:
+            pieces.append(character)
+        else:
+            pieces.append(make_traced(entity, runs_of(character) * len(entity)))
+    return _safe(concatenate(pieces))
+
+
+@pass_eval_context
+def _join(context: Any, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+    if attribute is not None:
+        value = map(jinja_filters.make_attrgetter(context.environment, attribute), value)
+    return _traced(str(d)).join([context.environment.as_text(item) for item in value])
+
+
+@pass_eval_context
+def _replace(context: Any, s: str, old: str, new: str, count: int | None = None) -> str:
+    text = _traced(context.environment.as_text(s))
+    old, new = str(old), str(new)
+    context.environment.budget.string_method(text, "replace", (old, new))
+    return text.replace(old, new, -1 if count is None else count)
+
+
+@pass_environment
+def _format(environment: Any, value: str, *args: Any, **kwargs: Any) -> str:
+    if args and kwargs:
+        return jinja_filters.do_format(value, *args, **kwargs)
+    environment.budget.widths(value)
+    return percent(environment.as_text(value), kwargs or args)
+
+
+@pass_environment
+def _indent(environment: Any, s: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
+    text = _traced(environment.as_text(s))
+    prefix = width if isinstance(width, str) else " " * width
+    environment.budget.text(len(text) + len(prefix) * (text.count("\n") + 1))
+    lines = _traced(concatenate([text, "\n"])).splitlines()
+    if blank:
+        result = _traced("\n" + prefix).join(lines)
+    else:
+        result = lines.pop(0)
+        if lines:
+            result = concatenate(
+                [result, "\n", _traced("\n").join([concatenate([prefix, line]) if line else line for line in lines])]
+            )
+    return concatenate([prefix, result]) if first else result
+
+
+@pass_environment
+def _string(environment: Any, value: Any) -> str:
+    text: str = environment.as_text(value)
+    return text
+
+
+@pass_environment
+def _safe_filter(environment: Any, value: Any) -> str:
+    return _safe(environment.as_text(value))
+
+
+def _traced(text: str) -> TracedText:
+    return text if isinstance(text, TracedText) else make_traced(text, runs_of(text))
+
+
+def _coarsened(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter whose string results take their origins from its first input."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if isinstance(result, str) and not isinstance(result, (TracedText, Markup)):
+            return coarse(result, *(arg for arg in args if isinstance(arg, TracedText)))
+        return result
+
+    for attribute in ("jinja_pass_arg",):
+        if hasattr(function, attribute):
+            setattr(wrapper, attribute, getattr(function, attribute))
+    return wrapper
+
+
+def tracing_filters(defaults: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """The filters of a tracing environment that differ from the plain ones."""
+    own: dict[str, Callable[..., Any]] = {
+        "escape": escape,
+        "e": escape,
+        "forceescape": lambda value: escape(str.__str__(value) if isinstance(value, Markup) else value),
+        "format": _format,
+        "indent": _indent,
+        "join": _join,
+        "replace": _replace,
+        "safe": _safe_filter,
+        "string": _string,
+        "trim": defaults["trim"],
+    }
+    own.update((name, _coarsened(defaults[name])) for name in _COARSE)
+    return own

@@ -1,0 +1,25 @@
+"""The executable side of the written spec: the catalogue of rules, and a check for every rule that has one."""
+
+from __future__ import annotations
+
+from maskspec.rules.catalogue import Level, Rule, Status, load_rules
+from maskspec.rules.registry import Check, checked_rules, load_check, rule, select_rules
+from maskspec.rules.violations import Excluded, Finding, Kind, Row, Violation, violation_type
+
+__all__ = [
+    "Check",
+    "Excluded",
+    "Finding",
+    "Kind",
+    "Level",
+    "Row",
+    "Rule",
+    "Status",
+    "Violation",
+    "checked_rules",
+    "load_check",
+    "load_rules",
+    "rule",
+    "select_rules",
+    "violation_type",
+]

@@ -1,0 +1,83 @@
+"""Ties the catalogue of rules to the functions that check them, and picks rules by name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import TYPE_CHECKING
+
+from maskspec.errors import MaskspecError, UsageError
+from maskspec.rules.catalogue import Rule, load_rules
+from maskspec.rules.violations import Finding, violation_type
+
+if TYPE_CHECKING:
+    from maskspec.rules.trial import Trial
+
+__all__ = ["Check", "checked_rules", "load_check", "rule", "select_rules"]
+
+Check = Callable[["Trial"], None]
+"""Examines one trial; raises the rule's own violation type, or `Excluded`."""
+
+
+def rule(identifier: str) -> Callable[[Callable[[Trial], Finding | None]], Check]:
+    """Turn a function that returns a finding into the check of a rule, which raises the rule's own violation."""
+
+    def decorate(examine: Callable[[Trial], Finding | None]) -> Check:
+        @wraps(examine)
+        def check(trial: Trial) -> None:
+            finding = examine(trial)
+            if finding is not None:
+                raise violation_type(identifier)(finding)
+
+        check.rule = identifier  # type: ignore[attr-defined]  # read back by the test that ties checks to ids
+        return check
+
+    return decorate
+
+
+def load_check(item: Rule) -> Check:
+    """The function that checks a rule.
+
+    Raises:
+        MaskspecError: the rule has no check, or its path leads nowhere.
+    """
+    if item.check is None:
+        raise MaskspecError(f"{item.id} is specified but not yet checked; it stands in spec/{item.location}")
+    module, _, name = item.check.partition(":")
+    try:
+        check: Check = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise MaskspecError(
+            f"the check of {item.id}, {item.check!r} in spec/rules.toml, was not found: {error}"
+        ) from error
+    return check
+
+
+def checked_rules() -> tuple[Rule, ...]:
+    """The rules that have a check, in the order of the specification."""
+    return tuple(item for item in load_rules().values() if item.check is not None)
+
+
+def select_rules(names: Iterable[str] | None) -> tuple[Rule, ...]:
+    """The checked rules with these ids or of these families (`STOP-1`, `ROLE`), all of them for None.
+
+    Raises:
+        UsageError: a name is neither, or names only rules that have no check yet.
+    """
+    if names is None:
+        return checked_rules()
+    known = set(load_rules()) | {item.family for item in load_rules().values()}
+    wanted: set[str] = set()
+    for name in names:
+        upper = name.strip().upper()
+        if upper not in known:
+            close = difflib.get_close_matches(upper, sorted(known), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else "; `maskspec rules` lists them"
+            raise UsageError(f"there is no rule or family {name!r}{hint}")
+        found = {item.id for item in checked_rules() if upper in (item.id, item.family)}
+        if not found:
+            raise UsageError(f"{upper} is specified but not yet checked; `maskspec rules` shows which rules are")
+        wanted |= found
+    return tuple(item for item in checked_rules() if item.id in wanted)

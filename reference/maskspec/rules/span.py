@@ -1,0 +1,87 @@
+"""SPAN: everything a selected turn would have had to generate is trained, from its first token to its last."""
+
+from __future__ import annotations
+
+from maskspec.policy import Verdict
+from maskspec.rules.overlay import Judged
+from maskspec.rules.registry import rule
+from maskspec.rules.trial import Trial
+from maskspec.rules.violations import Excluded, Finding, Kind
+from maskspec.segmentation import Zone
+
+__all__ = [
+    "content_trained",
+    "reasoning_follows_the_policy",
+    "scaffold_follows_the_policy",
+    "selected_messages_never_silently_unsupervised",
+    "tool_calls_follow_the_policy",
+]
+
+
+@rule("SPAN-1")
+def content_trained(trial: Trial) -> Finding | None:
+    """All content of a selected message is trained (messages with character spans: SELECT-3)."""
+    return _zone(trial, Zone.CONTENT, "content of selected messages")
+
+
+@rule("SPAN-2")
+def reasoning_follows_the_policy(trial: Trial) -> Finding | None:
+    """Rendered reasoning of a selected message follows the policy's verdict for REASONING."""
+    return _zone(trial, Zone.REASONING, "reasoning of selected messages")
+
+
+@rule("SPAN-3")
+def tool_calls_follow_the_policy(trial: Trial) -> Finding | None:
+    """Tool calls of a selected message follow the policy's verdict for TOOL_CALL."""
+    return _zone(trial, Zone.TOOL_CALL, "tool calls of selected messages")
+
+
+@rule("SPAN-4")
+def scaffold_follows_the_policy(trial: Trial) -> Finding | None:
+    """Template text between opening and stop follows the policy's verdict for SCAFFOLD."""
+    return _zone(trial, Zone.SCAFFOLD, "template text inside selected turns")
+
+
+def _zone(trial: Trial, zone: Zone, what: str) -> Finding | None:
+    inside = [item for item in trial.judged if item.zone is zone and _judged_here(trial, item)]
+    if not inside:
+        raise Excluded(f"the conversation renders no {zone.name} of a selected message")
+    wrong = [item for item in inside if item.wrong]
+    if not wrong:
+        return None
+    return trial.finding(wrong, f"{what} {'must not be' if wrong[0].trained else 'must be'} trained")
+
+
+def _judged_here(trial: Trial, item: Judged) -> bool:
+    """Whether the SPAN rules judge a token: its message is selected by its role, and whole."""
+    return (
+        item.message is not None
+        and item.message in trial.selected
+        and item.message not in trial.spanned
+        and not trial.selected_against_role(item.message)
+    )
+
+
+@rule("SPAN-5")
+def selected_messages_never_silently_unsupervised(trial: Trial) -> Finding | None:
+    """A selected message of which something must be trained has at least one trained token."""
+    turns: dict[int, list[Judged]] = {}
+    for item in trial.judged:
+        if item.message in trial.selected and item.verdict is Verdict.TRAIN and item.message is not None:
+            turns.setdefault(item.message, []).append(item)
+    rendered = {
+        index: items
+        for index, items in turns.items()
+        if not trial.selected_against_role(index) and any(item.zone is not Zone.STOP for item in items)
+    }
+    if not rendered:
+        raise Excluded("no selected message renders anything to train besides its stop")
+    lost = [index for index, items in rendered.items() if not any(item.trained for item in items)]
+    if not lost:
+        return None
+    finding = trial.finding(
+        [item for index in lost for item in rendered[index]],
+        f"selected message(s) {', '.join(map(str, lost))} have no trained token at all, and no error was raised",
+    )
+    assert finding is None or finding.kind is Kind.UNTRAINED
+    return finding

@@ -1,0 +1,123 @@
+"""STOP: the token that ends a turn is generated too, and a model that never trains on it never stops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from maskspec.policy import Stops, Verdict
+from maskspec.rules.overlay import Judged
+from maskspec.rules.registry import rule
+from maskspec.rules.trial import Answer, Trial, judge, trained_positions
+from maskspec.rules.violations import Excluded, Finding, Kind
+from maskspec.segmentation import Zone
+
+__all__ = [
+    "boundary_stops_trained",
+    "stop_options_obeyed",
+    "stops_of_selected_turns_trained",
+    "stops_of_unselected_messages_untrained",
+    "stops_trained_when_padding_is_the_stop",
+]
+
+
+@rule("STOP-1")
+def stops_of_selected_turns_trained(trial: Trial) -> Finding | None:
+    """The stop that a selected turn's own text ends with is trained."""
+    own = [item for item in _selected_stops(trial) if not trial.is_boundary_stop(item)]
+    return _untrained(trial, own, "its own text")
+
+
+@rule("STOP-2")
+def boundary_stops_trained(trial: Trial) -> Finding | None:
+    """A stop that the template prints as the beginning of the next message is trained with the turn it ends."""
+    foreign = [item for item in _selected_stops(trial) if trial.is_boundary_stop(item)]
+    return _untrained(trial, foreign, "the next message")
+
+
+def _selected_stops(trial: Trial) -> list[Judged]:
+    return [
+        item
+        for item in trial.judged
+        if item.zone is Zone.STOP
+        and item.message in trial.selected
+        and item.message is not None
+        and not trial.selected_against_role(item.message)
+    ]
+
+
+def _untrained(trial: Trial, stops: Sequence[Judged], where: str) -> Finding | None:
+    demanded = [item for item in stops if item.verdict is Verdict.TRAIN]
+    if not demanded:
+        raise Excluded(f"no selected turn has a stop in {where} that the policy trains")
+    lost = [item for item in demanded if not item.trained]
+    return trial.finding(lost, f"stops of selected turns, emitted with {where}, are not trained")
+
+
+@rule("STOP-3")
+def stops_of_unselected_messages_untrained(trial: Trial) -> Finding | None:
+    """The stop of a message that is not selected is not trained, unless the policy trains the stops of all roles."""
+    wrong = trial.disagreements(
+        lambda item: item.trained and item.message not in trial.selected and item.zone is Zone.STOP
+    )
+    return trial.finding(wrong, "stops of messages that are not selected are trained")
+
+
+_OPTIONS = (Stops.LAST, Stops.NONE, Stops.ALL)
+
+
+@rule("STOP-4")
+def stop_options_obeyed(trial: Trial) -> Finding | None:
+    """The stops of the last turn, of no turn or of all roles are trained where the policy says so, and no others.
+
+    A declared option is judged as it is. Otherwise the masker is asked to follow one
+    of the options, a different one from trial to trial.
+    """
+    if trial.policy.stop in _OPTIONS:
+        return _stops(trial, trial.judged, trial.policy.stop)
+    option = _OPTIONS[trial.number % len(_OPTIONS)]
+    variant = trial.under(replace(trial.policy, stop=option))
+    return _stops(trial, judge(variant.expected, variant.answer, trial.tokenizer), option)
+
+
+def _stops(trial: Trial, judged: Sequence[Judged], option: Stops) -> Finding | None:
+    stops = [item for item in judged if item.zone is Zone.STOP]
+    if not stops:
+        raise Excluded("the conversation renders no stop")
+    wrong = [item for item in stops if item.wrong]
+    explanation = f"with stop={option.value!r}, not exactly the stops that it names are trained"
+    return trial.finding(wrong, explanation, among=judged)
+
+
+@rule("STOP-5")
+def stops_trained_when_padding_is_the_stop(trial: Trial) -> Finding | None:
+    """Collating with padding equal to the end token leaves the real stops trained."""
+    if trial.collate is None:
+        raise Excluded("the masker has no `collate` method")
+    eos = trial.tokenizer.special_tokens.eos
+    ids = tuple(trial.tokenizer.encode(eos).ids) if eos else ()
+    if len(ids) != 1:
+        raise Excluded("the tokenizer has no end token that is one token of the vocabulary")
+    stops = [item for item in trial.judged if item.zone is Zone.STOP and item.id == ids[0] and item.trained]
+    if not stops:
+        raise Excluded("no trained stop of the conversation is the end token")
+    sample = (trial.answer.input_ids, trial.answer.labels)
+    longer = (sample[0] * 2, sample[1] * 2)
+    rows = trial.collate([sample, longer], ids[0])
+    if not rows:
+        return Finding(kind=Kind.LENGTH, explanation="collating two samples gave no row", zone="")
+    offset = _offset(rows[0], sample[0])
+    if offset is None:
+        return Finding(kind=Kind.DIFFERENT_IDS, explanation="the collated row does not hold the sample's ids", zone="")
+    trained = trained_positions(rows[0].input_ids, rows[0].labels)
+    lost = [replace(item, trained=False) for item in stops if not trained[item.index + offset]]
+    return trial.finding(lost, "collation with padding equal to the end token removes real stops from the loss")
+
+
+def _offset(row: Answer, ids: Sequence[int]) -> int | None:
+    """Where the sample stands in its padded row: at its start (padding on the right) or at its end."""
+    if tuple(row.input_ids[: len(ids)]) == tuple(ids):
+        return 0
+    if tuple(row.input_ids[-len(ids) :]) == tuple(ids):
+        return len(row.input_ids) - len(ids)
+    return None

@@ -1,0 +1,212 @@
+"""What a rule's check looks at: one answer of one masker, beside the reference's answer to the same question.
+
+A check compares verdicts, never labels with labels: the reference says TRAIN,
+IGNORE or EITHER for each token, and the masker either trained that token or did
+not. Where the masker's ids are not the canonical ones, its tokens are laid over
+the same text (`maskspec.rules.overlay`), so that one wrong id does not hide
+everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from maskspec.conversation import Conversation
+from maskspec.masker import Mask
+from maskspec.policy import Policy
+from maskspec.rendering import OriginKind
+from maskspec.rules.overlay import Judged, overlay
+from maskspec.rules.violations import Excluded, Finding, Kind, Row
+from maskspec.tokens import Tokenizer
+
+__all__ = ["IGNORE_INDEX", "Answer", "Collate", "Trial", "Variant"]
+
+IGNORE_INDEX = -100
+"""The label of a token that carries no loss (the default `ignore_index` of PyTorch's cross-entropy)."""
+
+
+class Answer(Protocol):
+    """The ids and labels of one masking; both sequences of int."""
+
+    @property
+    def input_ids(self) -> tuple[int, ...]:
+        """The token ids."""
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """One label per id."""
+
+
+Collate = Callable[[Sequence[tuple[Sequence[int], Sequence[int]]], int], Sequence[Answer]]
+"""Pads samples of (ids, labels) to one length with a padding id: the masker's own collator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The same conversation under another policy: what the reference expects and what the masker answered."""
+
+    policy: Policy
+    expected: Mask
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One conversation, masked by the reference and by the masker under test.
+
+    `number` counts the
+    trials of a pair and picks which option a check with several options tries.
+    `mutated` names what the masker changed in its input (None: nothing). `again`
+    masks the same request a second time; `under` masks it under another policy and
+    raises `Excluded` where the masker cannot; `collate` is None without a collator.
+    """
+
+    conversation: Conversation
+    tokenizer: Tokenizer
+    policy: Policy
+    expected: Mask
+    answer: Answer
+    again: Callable[[], Answer]
+    under: Callable[[Policy], Variant]
+    collate: Collate | None = None
+    mutated: str | None = None
+    number: int = 0
+
+    @cached_property
+    def judged(self) -> tuple[Judged, ...]:
+        """The tokens of the masker's answer that can be judged, each with its verdict and whether it was trained.
+
+        Raises `Excluded` when the lengths differ or the ids do not spell enough of the text.
+        """
+        return judge(self.expected, self.answer, self.tokenizer)
+
+    @cached_property
+    def flagged(self) -> frozenset[int]:
+        """The messages that carry a `train` or `weight` flag which the declared policy honours."""
+        if not self.policy.flags:
+            return frozenset()
+        return frozenset(
+            index
+            for index, message in enumerate(self.conversation)
+            if message.train is not None or message.weight is not None
+        )
+
+    @cached_property
+    def spanned(self) -> frozenset[int]:
+        """The messages that carry character spans which the declared policy honours."""
+        if not self.policy.flags:
+            return frozenset()
+        return frozenset(index for index, message in enumerate(self.conversation) if message.spans)
+
+    @cached_property
+    def sources(self) -> tuple[int | None, ...]:
+        """For each character of the text, the message whose source it is, or None for template text."""
+        owners: list[int | None] = [None] * len(self.expected.text)
+        for span in self.expected.rendering.spans:
+            if span.origin.kind is OriginKind.MESSAGE and span.origin.path[:1] != ("role",):
+                owners[span.start : span.end] = [span.origin.message] * (span.end - span.start)
+        return tuple(owners)
+
+    @cached_property
+    def selected(self) -> frozenset[int]:
+        """The messages that the declared policy selects."""
+        return self.policy.selected(self.conversation)
+
+    def left_out_by_role(self, index: int) -> bool:
+        """Whether message `index` is not selected because its role is not (and not for a flag or a choice of turns)."""
+        return index not in self.selected and self.conversation[index].flag is None and not self.role_selected(index)
+
+    def selected_against_role(self, index: int) -> bool:
+        """Whether only a flag selects message `index`, so that SELECT-1 judges it."""
+        return index in self.selected and not self.role_selected(index)
+
+    def is_boundary_stop(self, item: Judged) -> bool:
+        """Whether a stop is printed with the message after the one that it ends."""
+        return item.message in self.expected.segmentation.boundary_stops
+
+    def role(self, index: int) -> str:
+        """The role of message `index`."""
+        return self.conversation[index].role
+
+    def role_selected(self, index: int) -> bool:
+        """Whether the declared policy's roles hold the role of message `index`."""
+        return self.role(index) in self.policy.roles
+
+    def source_messages(self, judged: Judged) -> frozenset[int]:
+        """The messages of which the token spells a source character."""
+        return frozenset(owner for owner in self.sources[judged.start : judged.end] if owner is not None)
+
+    def finding(
+        self, wrong: Sequence[Judged], explanation: str, *, among: Sequence[Judged] | None = None
+    ) -> Finding | None:
+        """A finding about these tokens, or None when there are none."""
+        if not wrong:
+            return None
+        rows = tuple(row(item) for item in (among if among is not None else self.judged))
+        indices = {item.index for item in wrong}
+        first = wrong[0]
+        kind = Kind.TRAINED if first.trained else Kind.UNTRAINED
+        return Finding(
+            kind=kind,
+            explanation=explanation,
+            zone=first.zone.name,
+            rows=tuple(item if item.index not in indices else item.marked() for item in rows),
+        )
+
+    def disagreements(self, where: Callable[[Judged], bool]) -> list[Judged]:
+        """The judged tokens within `where` whose training contradicts their verdict."""
+        return [item for item in self.judged if item.wrong and where(item)]
+
+
+def judge(expected: Mask, answer: Answer, tokenizer: Tokenizer) -> tuple[Judged, ...]:
+    """Lay the answer's tokens over the reference's and mark each as trained or not."""
+    ids, labels = answer.input_ids, answer.labels
+    if len(ids) != len(labels):
+        raise Excluded("the labels have another length than the ids (LABEL-1)")
+    trained = trained_positions(ids, labels)
+    return overlay(expected, ids, trained, tokenizer)
+
+
+def trained_positions(ids: Sequence[int], labels: Sequence[int]) -> tuple[bool, ...]:
+    """Which tokens the labels train, with a shift by one undone and another ignore index understood.
+
+    Shifted labels break LABEL-2, another ignore index LABEL-3. Judging the other rules
+    as if nothing were wrong there keeps that one defect from being reported as a dozen.
+    """
+    if consistent(ids, labels):
+        return tuple(label == identifier for identifier, label in zip(ids, labels, strict=True))
+    left = (IGNORE_INDEX, *labels[:-1])
+    right = (*labels[1:], IGNORE_INDEX)
+    for candidate in (left, right):
+        if any(label >= 0 for label in candidate) and consistent(ids, candidate):
+            return tuple(label == identifier for identifier, label in zip(ids, candidate, strict=True))
+    constant = other_ignore_index(ids, labels)
+    return tuple(label >= 0 and label != constant for label in labels)
+
+
+def other_ignore_index(ids: Sequence[int], labels: Sequence[int]) -> int | None:
+    """A number, not negative, that stands at several foreign positions while -100 stands nowhere, or None."""
+    if IGNORE_INDEX in labels:
+        return None
+    foreign = [label for identifier, label in zip(ids, labels, strict=True) if label >= 0 and label != identifier]
+    return foreign[0] if len(foreign) > 1 and len(set(foreign)) == 1 else None
+
+
+def consistent(ids: Sequence[int], labels: Sequence[int]) -> bool:
+    """Whether every label is the ignore index or the id at its position."""
+    return all(label in (IGNORE_INDEX, identifier) for identifier, label in zip(ids, labels, strict=True))
+
+
+def row(item: Judged) -> Row:
+    """One line of a token table."""
+    return Row(
+        index=item.index,
+        text=item.text,
+        zone=item.zone.name,
+        message=item.message,
+        expected=item.verdict.name,
+        got="TRAIN" if item.trained else "IGNORE",
+    )

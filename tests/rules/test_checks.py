@@ -1,0 +1,258 @@
+"""Every rule has a control that passes and a wrong masker that it, and not another rule, accuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import pytest
+
+pytest.importorskip("transformers", reason="the embedded tokenizers are loaded through transformers")
+
+from maskspec.conformance.examination import Case, Examiner
+from maskspec.corpus import Pair, embedded_pair
+from maskspec.policy import Policy, Stops, Turns
+from maskspec.rules import Violation, checked_rules, load_check, load_rules, select_rules, violation_type
+from maskspec.segmentation import Zone
+from maskspec.shapes import Capability, capabilities, shapes_for
+from tests.rules import wrong_maskers as wrong
+from tests.rules.wrong_maskers import Adaptable, PadIsStop, Wrong, in_zone, relabel, role_of, zone_of
+
+CHATML = "chatml+bytelevel-gpt2"
+MISTRAL = "mistral-v3+sentencepiece-bpe"
+GLM = "glm+bytelevel-gpt2"
+QWEN = "qwen3+bytelevel-qwen"
+LLAMA = "llama-3+tiktoken"
+PAIRS = (CHATML, MISTRAL, GLM, QWEN, LLAMA)
+
+
+@cache
+def pair(name: str) -> Pair:
+    return embedded_pair(name)
+
+
+def cases(name: str) -> list[Case]:
+    chosen = pair(name)
+    able = capabilities(chosen.template.source, special_tokens=chosen.special_tokens) | {Capability.FLAGS}
+    return [
+        Case(messages=messages, tools=tools, number=number)
+        for number, (messages, tools) in enumerate(shape.fresh() for shape in shapes_for(able))
+    ]
+
+
+def broken(masker: object, name: str, rules: Iterable[str] | None = None) -> dict[str, Violation]:
+    """The rules that a masker breaks on the fixed shapes of a pair, with the first violation of each."""
+    examiner = Examiner(masker, pair(name), select_rules(rules))
+    found: dict[str, Violation] = {}
+    for case in cases(name):
+        result = examiner.examine(case)
+        assert result.crash is None, result.crash
+        for rule, violation in result.violations.items():
+            found.setdefault(rule, violation)
+    return found
+
+
+def passed(masker: object, name: str) -> set[str]:
+    examiner = Examiner(masker, pair(name), checked_rules())
+    return {rule for case in cases(name) for rule in examiner.examine(case).passed}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_reference_breaks_no_rule(name: str) -> None:
+    assert broken(Adaptable("control", wrong.unchanged), name) == {}
+
+
+def test_every_rule_has_a_control_that_passes() -> None:
+    class Control(Adaptable):
+        def collate(self, samples, pad_token_id):  # noqa: ARG002  (nothing is padded)
+            return samples
+
+    control = Control("control", wrong.unchanged)
+    asked: set[str] = set()
+    for name in PAIRS:
+        asked |= passed(control, name)
+    assert asked == {rule.id for rule in checked_rules()}
+
+
+OPENINGS = in_zone(Zone.OPENING)
+STOPS = in_zone(Zone.STOP)
+
+
+def user_marker(request, answer, index):
+    opening = zone_of(answer, index) is Zone.OPENING and role_of(request, answer, index) == "user"
+    return opening and answer.tokens[index].text == "<|im_start|>"
+
+
+# What is wrong, on which pair, and exactly which rules are broken.
+WRONG: list[tuple[Wrong, str, set[str]]] = [
+    (Wrong("another first token", wrong.one_token_replaced), CHATML, {"RENDER-1", "RENDER-3"}),
+    (Wrong("an id outside the vocabulary", wrong.one_id_outside_the_vocabulary), CHATML, {"RENDER-1", "RENDER-3"}),
+    (Wrong("end appended", wrong.end_appended), CHATML, {"RENDER-1", "RENDER-3"}),
+    (Wrong("doubled BOS", wrong.bos_doubled), MISTRAL, {"RENDER-1", "RENDER-2", "RENDER-3"}),
+    (Wrong("lost BOS", wrong.bos_lost), MISTRAL, {"RENDER-1", "RENDER-2", "RENDER-3"}),
+    (Wrong("edits the caller's messages", wrong.messages_edited), CHATML, {"RENDER-4"}),
+    (Wrong("one label short", wrong.one_label_short), CHATML, {"LABEL-1"}),
+    (Wrong("labels shifted", wrong.shifted), CHATML, {"LABEL-2"}),
+    (Wrong("efficient eos", wrong.another_label_for_stops), CHATML, {"LABEL-2"}),
+    (Wrong("ignore index 0", wrong.zero_as_ignore_index), CHATML, {"LABEL-3"}),
+    (Wrong("ignore index -1", wrong.minus_one_as_ignore_index), CHATML, {"LABEL-3"}),
+    (
+        Wrong("user content trained", relabel(in_zone(Zone.CONTENT, "user"), train=True), policy=wrong.NO_FLAGS),
+        CHATML,
+        {"ROLE-1"},
+    ),
+    (
+        Wrong("tool results trained", relabel(in_zone(Zone.CONTENT, "tool"), train=True), policy=wrong.NO_FLAGS),
+        QWEN,
+        {"ROLE-1"},
+    ),
+    (
+        Wrong("user headers trained", relabel(user_marker, train=True), policy=wrong.NO_FLAGS),
+        CHATML,
+        {"ROLE-2"},
+    ),
+    (
+        Wrong("text of nobody trained", relabel(lambda _, a, k: zone_of(a, k) is Zone.CONTEXT, train=True)),
+        MISTRAL,
+        {"ROLE-2"},
+    ),
+    (
+        Wrong("first content token lost", wrong.first_content_token_lost, policy=wrong.NO_FLAGS),
+        CHATML,
+        {"SPAN-1"},
+    ),
+    (Wrong("reasoning ignored", relabel(in_zone(Zone.REASONING), train=False)), QWEN, {"SPAN-2"}),
+    (Wrong("tool calls ignored", relabel(in_zone(Zone.TOOL_CALL), train=False)), QWEN, {"SPAN-3"}),
+    (Wrong("scaffold ignored", relabel(in_zone(Zone.SCAFFOLD), train=False)), QWEN, {"SPAN-4"}),
+    (
+        Wrong("scaffold trained", wrong.unchanged, policy=wrong.SCAFFOLD_IGNORED, reads=Policy()),
+        QWEN,
+        {"SPAN-4"},
+    ),
+    (Wrong("opening trained", relabel(OPENINGS, train=True), policy=wrong.NO_FLAGS), CHATML, {"OPEN-1"}),
+    (Wrong("stop untrained", relabel(STOPS, train=False), policy=wrong.NO_FLAGS), CHATML, {"STOP-1"}),
+    (Wrong("boundary stop untrained", relabel(STOPS, train=False), policy=wrong.NO_FLAGS), GLM, {"STOP-2"}),
+    (
+        Wrong("all stops trained", wrong.unchanged, policy=wrong.NO_FLAGS, reads=Policy(stop=Stops.ALL, flags=False)),
+        CHATML,
+        {"STOP-3"},
+    ),
+    (
+        Wrong("all stops trained, last declared", wrong.unchanged, policy=Policy(stop=Stops.LAST), reads=Policy()),
+        CHATML,
+        {"STOP-4"},
+    ),
+    (PadIsStop("padding is the stop", wrong.unchanged), CHATML, {"STOP-5"}),
+    (Wrong("flags ignored", wrong.unchanged, reads=wrong.NO_FLAGS), CHATML, {"SELECT-1", "SELECT-3", "STOP-3"}),
+    (
+        Wrong("all turns, last declared", wrong.unchanged, policy=wrong.LAST_TURN, reads=Policy()),
+        CHATML,
+        {"SELECT-2", "STOP-3"},
+    ),
+    (
+        Wrong("last turn only", wrong.unchanged, policy=wrong.NO_FLAGS, reads=Policy(turns=Turns.LAST, flags=False)),
+        CHATML,
+        {"SPAN-1", "SPAN-5", "STOP-1"},
+    ),
+    (Wrong("all ignored", wrong.nothing, policy=wrong.NO_FLAGS), CHATML, {"SPAN-1", "SPAN-5", "STOP-1"}),
+    (
+        Wrong("all trained", wrong.everything, policy=wrong.NO_FLAGS),
+        CHATML,
+        {"ROLE-1", "ROLE-2", "OPEN-1", "STOP-3"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("masker", "name", "expected"), WRONG, ids=[item[0].name for item in WRONG])
+def test_a_wrong_masker_is_accused_by_the_right_rules(masker: Wrong, name: str, expected: set[str]) -> None:
+    assert set(broken(masker, name)) == expected
+
+
+def test_a_second_call_that_answers_otherwise_is_found() -> None:
+    assert set(broken(Wrong("forgetful", wrong.Forgetful()), CHATML, ["RENDER-4"])) == {"RENDER-4"}
+
+
+def test_search_for_the_answers_ids_trains_an_earlier_equal_text() -> None:
+    searching = Wrong("search", wrong.found_by_search, policy=wrong.NO_FLAGS)
+    examiner = Examiner(searching, pair(CHATML), checked_rules())
+    messages = [{"role": "user", "content": "Yes."}, {"role": "assistant", "content": "Yes."}]
+    found = examiner.examine(Case(messages=messages)).violations
+    assert {"ROLE-1", "SPAN-1", "SPAN-5", "STOP-1"} <= set(found)
+
+
+def test_roles_trained_whatever_is_asked_are_not_complementary() -> None:
+    stubborn = Adaptable("stubborn", relabel(in_zone(Zone.CONTENT), train=True))
+    assert "ROLE-3" in broken(stubborn, CHATML, ["ROLE-3"])
+
+
+@pytest.mark.parametrize("rule", ["STOP-4", "SELECT-2"])
+def test_options_that_are_not_followed_are_found(rule: str) -> None:
+    class Deaf(Adaptable):
+        def mask(self, request):
+            answer = wrong.reference(request, Policy())
+            return wrong.Labelled(answer.input_ids, answer.labels)
+
+    assert set(broken(Deaf("deaf", wrong.unchanged), CHATML, [rule])) == {rule}
+
+
+def test_a_flag_on_a_message_with_tool_calls_counts() -> None:
+    def ignores_flags_with_calls(request, answer, ids, labels):
+        for index in range(len(ids)):
+            message = answer.tokens[index].message
+            if message is not None and request.messages[message].get("tool_calls"):
+                labels[index] = ids[index] if zone_of(answer, index) is Zone.TOOL_CALL else labels[index]
+        return ids, labels
+
+    messages = [
+        {"role": "user", "content": "Weather?"},
+        {
+            "role": "assistant",
+            "content": "",
+            "train": False,
+            "tool_calls": [
+                {"type": "function", "id": "call00001", "function": {"name": "look", "arguments": {"city": "Oslo"}}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call00001", "content": "4"},
+        {"role": "assistant", "content": "Four."},
+    ]
+    examiner = Examiner(Wrong("calls", ignores_flags_with_calls), pair(QWEN), checked_rules())
+    assert set(examiner.examine(Case(messages=messages)).violations) == {"SELECT-1"}
+
+
+def test_a_violation_shows_the_tokens_that_are_wrong() -> None:
+    violation = broken(Wrong("no stop", relabel(STOPS, train=False), policy=wrong.NO_FLAGS), CHATML)["STOP-1"]
+    marked = [row for row in violation.finding.rows if row.wrong]
+    assert [(row.text, row.zone, row.expected, row.got) for row in marked] == [
+        ("<|im_end|>", "STOP", "TRAIN", "IGNORE")
+    ]
+
+
+def test_each_rule_has_an_exception_type_of_its_own() -> None:
+    types = {rule.id: violation_type(rule.id) for rule in checked_rules()}
+    assert len(set(types.values())) == len(types)
+    assert types["STOP-1"] is violation_type("STOP-1")
+    assert types["STOP-1"].__name__ == "Stop1Violation"
+
+
+def test_the_checks_in_the_catalogue_are_the_checks_of_those_rules() -> None:
+    for rule in load_rules().values():
+        if rule.check is not None:
+            assert load_check(rule).rule == rule.id
+
+
+def test_ids_in_other_pieces_are_judged_by_the_characters_they_spell() -> None:
+    def letters(request, answer, ids, labels):
+        """The question spelled letter by letter: other ids, the same text, nothing else wrong."""
+        new_ids: list[int] = []
+        new_labels: list[int] = []
+        for index, token in enumerate(answer.tokens):
+            if role_of(request, answer, index) == "user" and token.zone is Zone.CONTENT and token.text.isascii():
+                pieces = [i for letter in token.text for i in request.tokenizer(letter)["input_ids"]]
+            else:
+                pieces = [ids[index]]
+            new_ids += pieces
+            new_labels += [label if labels[index] != -100 else -100 for label in pieces]
+        return new_ids, new_labels
+
+    assert set(broken(Wrong("letters", letters, policy=wrong.NO_FLAGS), CHATML)) == {"RENDER-1"}
