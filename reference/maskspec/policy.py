@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+from typing import NamedTuple
 
 from maskspec.conversation import Conversation, Message, canonical_roles
 from maskspec.errors import PolicyError
@@ -23,6 +24,8 @@ __all__ = ["PRESETS", "Judgement", "Policy", "Stops", "Turns", "Verdict", "judge
 
 class Verdict(Enum):
     """The policy's answer for one token."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     TRAIN = "train"
     """The token carries loss."""
@@ -194,8 +197,7 @@ PRESETS: Mapping[str, Policy] = {
 """Conventions of maskers in use, by name; the chapter on known disagreements says who follows which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """Characters `start` to `end` (half-open): one zone, one verdict, one reason."""
 
     start: int
@@ -217,47 +219,49 @@ def judge(
     """
     selected = policy.selected(conversation)
     last = max(selected, default=None)
+    by_zone = {zone: policy.zone_verdict(zone) for zone in Zone}
     judgements: list[Judgement] = []
     for part in segmentation.segments:
         message = None if part.message is None else conversation[part.message]
         if message is not None and part.zone is Zone.CONTENT and message.spans and part.message in selected:
             judgements.extend(_by_spans(part, rendering, message, policy))
             continue
-        verdict, reason = _verdict(part, message, selected, last, policy)
+        verdict, reason = _verdict(part, message, selected, last, policy, by_zone)
         weight = 1.0 if message is None or message.weight is None else message.weight
         judgements.append(Judgement(part.start, part.end, part.zone, part.message, verdict, weight, reason))
     return tuple(judgements)
 
 
 def _verdict(
-    part: Segment, message: Message | None, selected: frozenset[int], last: int | None, policy: Policy
+    part: Segment,
+    message: Message | None,
+    selected: frozenset[int],
+    last: int | None,
+    policy: Policy,
+    by_zone: Mapping[Zone, Verdict],
 ) -> tuple[Verdict, str]:
     if message is None or part.zone is Zone.CONTEXT:
-        return Verdict.IGNORE, "template text outside every message"
+        return Verdict.IGNORE, "outside every message"
     chosen = part.message in selected
     if part.zone is Zone.STOP:
         return _stop_verdict(part, message, chosen, last, policy)
     if not chosen:
-        return Verdict.IGNORE, _REASONS_UNSELECTED.get(message.flag, "the {role} message is not selected").format(
-            role=message.role
-        )
-    verdict = policy.zone_verdict(part.zone)
+        return Verdict.IGNORE, _why_unselected(message, policy)
+    verdict = by_zone[part.zone]
     if message.spans and part.zone is not Zone.OPENING:
-        return (Verdict.EITHER if part.zone is Zone.TAIL else Verdict.IGNORE), "outside the character spans to train"
+        return (Verdict.EITHER if part.zone is Zone.TAIL else Verdict.IGNORE), "outside its spans"
     if part.zone is Zone.OPENING and not part.certain and verdict is Verdict.IGNORE:
-        return Verdict.EITHER, "leading template text that no generation prompt confirms"
+        return Verdict.EITHER, "no prompt confirms it"
     return verdict, _REASONS[part.zone]
 
 
-_REASONS_UNSELECTED: Mapping[bool | None, str] = {False: "the {role} message is flagged not to be trained"}
-
 _REASONS: Mapping[Zone, str] = {
-    Zone.OPENING: "the generation prompt supplies it",
-    Zone.REASONING: "the model generates its reasoning",
-    Zone.CONTENT: "the model generates the content",
-    Zone.TOOL_CALL: "the model generates the tool call",
-    Zone.SCAFFOLD: "template text the model generates inside its turn",
-    Zone.TAIL: "template text after the stop",
+    Zone.OPENING: "the prompt supplies it",
+    Zone.REASONING: "generated reasoning",
+    Zone.CONTENT: "generated content",
+    Zone.TOOL_CALL: "generated tool call",
+    Zone.SCAFFOLD: "generated template text",
+    Zone.TAIL: "after the stop",
 }
 
 
@@ -265,16 +269,22 @@ def _stop_verdict(
     part: Segment, message: Message, chosen: bool, last: int | None, policy: Policy
 ) -> tuple[Verdict, str]:
     if policy.stop is Stops.ALL:
-        return Verdict.TRAIN, "the policy trains the stops of all roles"
+        return Verdict.TRAIN, "stops of all roles"
     if not chosen:
-        return Verdict.IGNORE, f"the stop of a {message.role} message that is not selected"
+        return Verdict.IGNORE, _why_unselected(message, policy)
     if policy.stop is Stops.NONE:
-        return Verdict.IGNORE, "the policy trains no stops"
+        return Verdict.IGNORE, "no stops are trained"
     if policy.stop is Stops.LAST and part.message != last:
-        return Verdict.IGNORE, "the policy trains only the last stop"
+        return Verdict.IGNORE, "only the last stop"
     if message.spans and not _ends_in_span(message):
-        return Verdict.IGNORE, "the stop follows text outside the character spans to train"
-    return Verdict.TRAIN, "the model generates the token that ends its turn"
+        return Verdict.IGNORE, "outside its spans"
+    return Verdict.TRAIN, "generated stop"
+
+
+def _why_unselected(message: Message, policy: Policy) -> str:
+    if policy.flags and message.flag is False:
+        return "flagged not to train"
+    return f"{message.role} is not selected" if message.role not in policy.roles else "another turn is selected"
 
 
 def _ends_in_span(message: Message) -> bool:
@@ -297,9 +307,9 @@ def _by_spans(part: Segment, rendering: Rendering, message: Message, policy: Pol
             span = next((s for s in message.spans if at is not None and s.start <= at < s.end), None)
             if span is not None and span.train:
                 weight = next(w for w in (span.weight, message.weight, 1.0) if w is not None)
-                verdict, reason = policy.content, "inside a character span to train"
+                verdict, reason = policy.content, "inside a span to train"
             else:
-                weight, verdict, reason = 1.0, Verdict.IGNORE, "outside the character spans to train"
+                weight, verdict, reason = 1.0, Verdict.IGNORE, "outside its spans"
             yield Judgement(left, right, part.zone, part.message, verdict, weight, reason)
 
 

@@ -37,11 +37,11 @@ _EARLY_TURNS = 2
 class GenerationPrompt:
     """What a template prints to make the model speak after some messages.
 
-    `added` is the text that `add_generation_prompt=True` adds; empty when the
-    template needs none, ignores the option, or refuses to render the prefix.
-    `header` is then the template text that it prints before a plain answer: a
-    prompt without a generation prompt cannot supply it, and a model cannot be
-    expected to generate it.
+    `added` is the text that `add_generation_prompt=True` adds beyond the text
+    before the message. Where the template ignores the option, or refuses to
+    render the prefix, `added` is empty and `header` is the text that it prints
+    before a plain answer: no prompt supplies it, and no model can be expected
+    to generate it.
     """
 
     added: str
@@ -71,15 +71,18 @@ class GenerationPrompts:
         """The generation prompt for message `index`, rendered from exactly the messages before it."""
         try:
             prompt = self._renderer.text(count=index, add_generation_prompt=True)
-            if len(prompt) >= region_start and self._text.startswith(prompt[:region_start]):
-                added = prompt[region_start:]
-            else:
-                added = prompt[common_prefix(prompt, self._renderer.text(count=index)) :]
+            if len(prompt) > region_start and self._text.startswith(prompt[:region_start]):
+                return GenerationPrompt(prompt[region_start:])
+            history = self._renderer.text(count=index)
         except TemplateLimitExceeded:
             raise
         except TemplateError:
-            added = ""
-        return GenerationPrompt(added) if added else GenerationPrompt("", self._header(index, region_start))
+            return GenerationPrompt("", self._header(index, region_start))
+        if prompt == history:
+            return GenerationPrompt("", self._header(index, region_start))
+        if self._text.startswith(prompt) and len(prompt) == region_start:
+            return GenerationPrompt("")
+        return GenerationPrompt(prompt[common_prefix(prompt, history) :])
 
     def _header(self, index: int, region_start: int) -> str:
         """What the template prints before a plain answer in the place of message `index`."""

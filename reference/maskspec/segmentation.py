@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 from maskspec.prompts import GenerationPrompt, GenerationPrompts, common_prefix
 from maskspec.rendering import OriginKind, Rendering, Span
@@ -22,6 +23,8 @@ __all__ = ["Segment", "Segmentation", "Zone", "segment"]
 
 class Zone(Enum):
     """What a stretch of a region is."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     OPENING = "opening"
     """What the generation prompt supplies, up to where the model begins to generate."""
@@ -44,8 +47,7 @@ class Zone(Enum):
 SOURCE_ZONES = frozenset({Zone.REASONING, Zone.CONTENT, Zone.TOOL_CALL})
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """Characters `start` to `end` (half-open) of the text: one zone of one message.
 
     `message` is None for CONTEXT outside any message. `certain` is false for
@@ -261,12 +263,12 @@ class _Divider:
             self._add(stop_start, stop_end, Zone.STOP, owner)
             self._add(stop_end, end, Zone.TAIL, owner)
             return 0
-        taken = self._boundary_stop(owner, position) if generated else 0
-        if taken:
-            self._add(start, end, Zone.SCAFFOLD, owner)
-            self._add(end, end + taken, Zone.STOP, owner)
+        stop_start, stop_end = self._boundary_stop(owner, position) if generated else (end, end)
+        if stop_start < stop_end:
+            self._add(start, stop_start, Zone.SCAFFOLD, owner)
+            self._add(stop_start, stop_end, Zone.STOP, owner)
             self.boundary_stops.add(owner)
-            return taken
+            return stop_end - end
         self.without_stop.add(owner)
         visible = start + len(self.text[start:end].rstrip())
         self._add(start, visible, Zone.SCAFFOLD, owner)
@@ -285,23 +287,26 @@ class _Divider:
         found = tokens.search(self.text, start, end)
         return found.span() if found else (end, end)
 
-    def _boundary_stop(self, owner: int, position: int) -> int:
-        """The length of the special token that begins the output after this turn and so ends it.
+    def _boundary_stop(self, owner: int, position: int) -> tuple[int, int]:
+        """Where the special token stands that begins the output after this turn and so ends it; empty for none.
 
-        Where stops are declared, only those count; and text that belongs to
-        nobody can only end the turn with a declared stop.
+        Where stops are declared, only those count. Text that belongs to nobody
+        can only end the turn with a declared stop, before which white space may
+        stand.
         """
+        nothing = (0, 0)
         if position + 1 >= len(self.stretches):
-            return 0
+            return nothing
         following = self.stretches[position + 1]
-        only_declared = following.owner is None or self.stops_are_declared
-        if following.owner is not None and self.roles[following.owner] == self.roles[owner]:
-            return 0
-        for tokens in (self.declared_stops, self.special)[: 1 if only_declared else 2]:
-            found = tokens.match(self.text, following.start, following.end)
-            if found:
-                return len(found.group())
-        return 0
+        start = following.start
+        if following.owner is None:
+            start += len(self.text[start : following.end]) - len(self.text[start : following.end].lstrip())
+        elif self.roles[following.owner] == self.roles[owner]:
+            return nothing
+        found = self.declared_stops.match(self.text, start, following.end)
+        if found is None and following.owner is not None and not self.stops_are_declared:
+            found = self.special.match(self.text, start, following.end)
+        return found.span() if found else nothing
 
 
 _MARKER_REACH = 200

@@ -158,19 +158,11 @@ class _Walk:
                 self.ends[-1] = position = begin
         return self._take(position, begin + len(surface))
 
-    def _follows(self, stop: int, position: int) -> bool:
-        """Whether the token after a section can begin at `position`; an unknown one can begin anywhere."""
-        if stop == len(self.ids):
-            return position == len(self.data)
-        if self.ids[stop] in self.unknown:
-            return True
-        return self.data.startswith(self.surfaces[stop], position)
-
     def _section(self, index: int, stop: int, position: int, section_begins: bool) -> int:
         """Take the ordinary tokens `index` to `stop`, whose surfaces spell one stretch of the text."""
         pieces = self.surfaces[index:stop]
         joined = b"".join(pieces)
-        place = self._place(joined, stop, position, section_begins)
+        place = self._place(joined, position, section_begins)
         if place is None:
             return self._loose(index, stop, position)
         begin, extra = place
@@ -186,24 +178,19 @@ class _Walk:
         self.ends += bounds[1:]
         return bounds[-1]
 
-    def _place(self, joined: bytes, stop: int, position: int, section_begins: bool) -> tuple[int, int] | None:
+    def _place(self, joined: bytes, position: int, section_begins: bool) -> tuple[int, int] | None:
         """Where a section begins and how many of its bytes the text does not hold, None where it does not fit.
 
-        Preferred is a place from which the token behind the section follows at
-        once; else white space in between may have been swallowed.
+        White space swallowed by the added token before it and a space that the
+        text does not hold are both assumed only where nothing simpler fits.
         """
         begins = {position: None, self._skip_space(position): None} if section_begins else {position: None}
         extras = (0, 1) if section_begins and joined.startswith(b" ") else (0,)
-        fitting = [
-            (begin, extra)
-            for begin in begins
-            for extra in extras
-            if self.data.startswith(joined[extra:] if extra else joined, begin)
-        ]
-        for begin, extra in fitting:
-            if self._follows(stop, begin + len(joined) - extra):
-                return begin, extra
-        return fitting[0] if fitting else None
+        for begin in begins:
+            for extra in extras:
+                if self.data.startswith(joined[extra:] if extra else joined, begin):
+                    return begin, extra
+        return None
 
     def _loose(self, index: int, stop: int, position: int) -> int:
         """Take tokens one by one where the tokenizer dropped white space; the next token owns what was dropped."""

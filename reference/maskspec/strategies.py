@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
@@ -83,6 +84,7 @@ class Generated:
     tools: list[dict[str, Any]] | None
 
 
+@cache
 def texts(*, markers: bool = True, empty: bool = False) -> st.SearchStrategy[str]:
     """Text of one message: prose, whitespace edges, other scripts, JSON and code, and what looks like markers.
 

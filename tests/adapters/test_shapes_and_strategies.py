@@ -80,7 +80,7 @@ def test_every_generated_conversation_is_valid_and_rendered(name: str) -> None:
 def test_conversations_shrink_to_the_smallest() -> None:
     smallest = find(
         conversations(frozenset(Capability)),
-        lambda generated: True,
+        lambda _: True,
         settings=settings(database=None, deadline=None, max_examples=20),
     )
     assert smallest.tools is None

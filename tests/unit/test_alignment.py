@@ -38,8 +38,12 @@ class Vocabulary:
         return piece if isinstance(piece, str) else f"<{piece.hex()}>"
 
     def surfaces(self, ids: Sequence[int]) -> list[bytes]:
-        pieces = (self.pieces[token_id] for token_id in ids)
-        return [piece if isinstance(piece, bytes) else piece.replace("▁", " ").encode() for piece in pieces]
+        return [self._surface(self.pieces[token_id]) for token_id in ids]
+
+    def _surface(self, piece: str | bytes) -> bytes:
+        if isinstance(piece, bytes):
+            return piece
+        return (piece if piece in self.added else piece.replace("▁", " ")).encode()
 
     def decode(self, ids: Sequence[int]) -> str:
         return b"".join(self.surfaces(ids)).decode()
@@ -159,6 +163,12 @@ class TestSurfaces:
         added = ("<e>", "<f>")
         assert ranges("a <e>  b", ["a", "<e>", "b"], added=added) == [(0, 1), (1, 7), (7, 8)]
         assert ranges("<e> <f>", ["<e>", "<f>"], added=added) == [(0, 4), (4, 7)]
+
+    def test_a_space_is_added_even_where_the_white_space_before_it_was_swallowed(self) -> None:
+        assert ranges("<e>  你", ["<e>", "▁", "你"], added=("<e>",)) == [(0, 5), (5, 5), (5, 6)]
+
+    def test_a_blank_inside_an_added_token_is_spelled_as_it_stands(self) -> None:
+        assert ranges("<b▁s>你", ["<b▁s>", "▁", "你"], added=("<b▁s>",)) == [(0, 5), (5, 5), (5, 6)]
 
     def test_dropped_white_space_goes_to_the_following_token(self) -> None:
         assert ranges("ab  cd ", ["ab", "cd"]) == [(0, 2), (2, 7)]

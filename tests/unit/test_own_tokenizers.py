@@ -19,7 +19,7 @@ from maskspec.corpus import (
     load_embedded_tokenizer,
 )
 from maskspec.data import data_path
-from maskspec.errors import CorpusError
+from maskspec.errors import CorpusError, TokenizerError
 
 pytest.importorskip("tokenizers", reason="the own tokenizers are loaded through tokenizers and transformers")
 transformers = pytest.importorskip("transformers", reason="the own tokenizers are loaded through transformers")
@@ -150,14 +150,16 @@ def test_the_qwen_vocabulary_normalizes_as_the_real_one_does() -> None:
     assert list(tokenizer.encode("e\u0301").ids) == list(tokenizer.encode("\u00e9").ids)
 
 
-def test_the_rank_file_converts_as_transformers_converts_it() -> None:
+def test_the_rank_file_converts_as_transformers_converts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # tiktoken would go on reading its copy of an earlier file of the same path.
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
     pytest.importorskip("tiktoken", reason="transformers reads rank files through tiktoken")
     path = ROOT / "tiktoken" / "tokenizer.tiktoken"
     document = json.loads((ROOT / "tiktoken" / "tokenizer.json").read_text(encoding="utf-8"))
     pattern = document["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
     from transformers.convert_slow_tokenizer import TikTokenConverter
 
-    converted = TikTokenConverter(str(path), pattern=pattern).converted()
+    converted = TikTokenConverter(str(path), pattern=pattern, additional_special_tokens=[]).converted()
     for text in ORDINARY:
         assert converted.encode(text).ids == list(load_embedded_tokenizer("tiktoken").encode(text).ids)
 
@@ -234,6 +236,23 @@ def test_a_slow_class_that_this_transformers_lacks_is_an_error() -> None:
         pytest.skip("transformers 4 has every slow class")
     with pytest.raises(CorpusError, match="no slow class for bytelevel-gpt2"):
         load_embedded_tokenizer("bytelevel-gpt2", slow=True)
+
+
+def test_tiktoken_refuses_what_it_cannot_spell() -> None:
+    tokenizer = load_embedded_tokenizer("tiktoken", slow=True)
+    with pytest.raises(TokenizerError, match="lone surrogate"):
+        tokenizer.encode("a\ud800")
+    with pytest.raises(TokenizerError, match="no token with id 99999"):
+        tokenizer.token(99999)
+    whole = tokenizer.encode("港 <|end_of_text|>")
+    assert whole.offsets is None
+    assert tokenizer.decode(whole.ids) == "港 <|end_of_text|>"
+    assert tokenizer.token(whole.ids[-1]) == "<|end_of_text|>"
+
+
+def test_pairs_and_templates_can_be_kept_in_sets() -> None:
+    assert len({*embedded_templates(), *embedded_templates()}) == len(embedded_templates())
+    assert len({embedded_pair("chatml+tiktoken"), embedded_pair("chatml+tiktoken")}) == 1
 
 
 @pytest.mark.parametrize(

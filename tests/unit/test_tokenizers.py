@@ -20,7 +20,16 @@ from maskspec.errors import AlignmentError, TokenizerError
 from maskspec.tokenizers import wrap
 from maskspec.tokens import Encoding, SpecialTokens, Tokenizer
 from tests.unit.test_alignment_properties import TEXTS, check
-from tests.unit.vocabularies import FAST, SLOW, mistral_fast, mistral_slow, transformers, transformers_major
+from tests.unit.vocabularies import (
+    FAST,
+    SLOW,
+    mistral_fast,
+    mistral_slow,
+    slow_sentencepiece,
+    trained_sentencepiece,
+    transformers,
+    transformers_major,
+)
 
 SENTENCES = ["the quick brown fox jumps over the lazy dog", "hello there <|user|> world", "don't stop"] * 10
 
@@ -124,6 +133,7 @@ class TestSettingsLeftBehind:
         fast.split_special_tokens = True
         apart = tokenizer.encode("<s>a")
         assert len(apart.ids) > len(whole.ids)
+        assert fast.backend_tokenizer.encode_special_tokens is False
         assert apart == public_call(fast, "<s>a")
         fast.split_special_tokens = False
         assert tokenizer.encode("<s>a") == whole
@@ -211,6 +221,19 @@ class TestNormalisingTokenizers:
         tokenizer = wrap(byte_level)
         alignment = check("a  <|end|> \n b", tokenizer)
         assert list(zip(alignment.starts, alignment.ends, strict=True)) == [(0, 1), (1, 13), (13, 14)]
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_sentencepiece_model_that_normalises_says_where_its_pieces_came_from(legacy: bool, tmp_path: Path) -> None:
+    path = trained_sentencepiece(tmp_path, model_type="bpe", normalization_rule_name="nmt_nfkc")
+    tokenizer = wrap(slow_sentencepiece(str(path), legacy, ["<|im_end|>"]))
+    text = "aﬀ<|im_end|> a\tb"
+    encoding = tokenizer.encode(text)
+    alignment = align(text, encoding, tokenizer)
+    assert [tokenizer.token(token_id) for token_id in encoding.ids][1:] == ["f", "f", "<|im_end|>", "▁a", "▁b"]
+    # The ligature is one character that two pieces share; the white space before a piece belongs to it.
+    ranges = list(zip(alignment.starts, alignment.ends, strict=True))
+    assert ranges == [(0, 1), (1, 2), (1, 2), (2, 12), (12, 14), (14, 16)]
 
 
 class TestSpecialTokens:

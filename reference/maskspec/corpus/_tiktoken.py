@@ -11,6 +11,7 @@ from typing import Any
 
 from maskspec.corpus._libraries import need
 from maskspec.errors import CorpusError, TokenizerError
+from maskspec.tokenizers._adapter import check_encodable
 from maskspec.tokens import Encoding, SpecialTokens
 
 __all__ = ["TiktokenTokenizer", "read_ranks"]
@@ -91,13 +92,13 @@ class TiktokenTokenizer:
         return self._special_tokens
 
     def encode(self, text: str) -> Encoding:
-        """Encode with every special token recognised; there are no offsets."""
-        try:
-            return Encoding(self._encoding.encode(text, allowed_special="all"), None)
-        except UnicodeEncodeError as error:
-            raise TokenizerError(
-                f"{self._name}: character {error.start} of the text is a lone surrogate, which no tokenizer can encode"
-            ) from error
+        """Encode with every special token recognised; there are no offsets.
+
+        Raises:
+            TokenizerError: the text holds a lone surrogate, which tiktoken would silently replace.
+        """
+        check_encodable(text, self._name)
+        return Encoding(self._encoding.encode(text, allowed_special="all"), None)
 
     def token(self, token_id: int) -> str:
         """The text of one id; bytes that are no text of their own are written as a backslash, x and two digits."""

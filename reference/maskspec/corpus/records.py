@@ -73,8 +73,8 @@ class Template:
     added: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     generation_prompt: str | None = None
-    capabilities: Mapping[str, bool] = field(default_factory=dict)
-    kwargs: Mapping[str, str] = field(default_factory=dict)
+    capabilities: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    kwargs: Mapping[str, str] = field(default_factory=dict, hash=False)
     aliases: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -104,7 +104,7 @@ class Pair:
     load: Callable[[], Tokenizer] = field(repr=False, compare=False)
     markers: Markers = Markers.TOKENS
     slow: bool = False
-    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     licence: str = ""
     note: str = ""
 

@@ -23,6 +23,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import Namespace
 from jinja2.utils import generate_lorem_ipsum as lorem_ipsum
@@ -175,6 +176,30 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             self.budget.widths(value.__self__)
         return wrapped
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`obj.attribute`: Jinja's own rules, with the checks left out where their answer is known.
+
+        A key of a message that is no name of a dict method, a public method of
+        a string other than `format`, an entry of a namespace and a field of
+        `loop` are always safe.
+        """
+        kind = type(obj)
+        if kind is dict:
+            if attribute not in _DICT_NAMES:
+                try:
+                    return obj[attribute]
+                except KeyError:
+                    return self.undefined(obj=obj, name=attribute)
+        elif kind is TracedText or kind is str:
+            if attribute in _SAFE_TEXT_METHODS:
+                return getattr(obj, attribute)
+        elif (kind is _TemplateNamespace or kind is LoopContext) and not attribute.startswith("_"):
+            try:
+                return getattr(obj, attribute)
+            except AttributeError:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
     # Filters and globals
 
     def _tojson(
@@ -231,6 +256,8 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return checked
 
 
+_DICT_NAMES = frozenset(dir(dict))
+_SAFE_TEXT_METHODS = frozenset(name for name in dir(str) if not name.startswith(("_", "format")))
 _METHOD_TYPES = (types.BuiltinMethodType, types.MethodType)
 
 

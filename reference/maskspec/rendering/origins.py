@@ -14,14 +14,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
-__all__ = ["PENDING_LITERAL", "Origin", "OriginKind", "Path", "Run"]
+__all__ = ["PENDING_LITERAL", "Origin", "OriginKind", "Path", "Run", "value_origin"]
 
 Path = tuple[str | int, ...]
 
 
 class OriginKind(Enum):
     """What sort of place a character came from."""
+
+    # The members are singletons; the hash that Enum defines in Python is ten times slower than this one.
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     MESSAGE = "message"
     """A value inside a message of the conversation: a *source* character."""
@@ -59,6 +63,12 @@ class Origin:
     def is_source(self) -> bool:
         """Whether the characters were copied out of a message."""
         return self.kind is OriginKind.MESSAGE
+
+
+@lru_cache(maxsize=65536)
+def value_origin(kind: OriginKind, message: int | None, path: Path, is_key: bool = False) -> Origin:
+    """The origin of a value or key, remembered: conversations resemble each other."""
+    return Origin(kind, message, path, is_key)
 
 
 Run = tuple[int, Origin, int | None]

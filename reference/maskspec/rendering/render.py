@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 from jinja2.exceptions import SecurityError
@@ -45,8 +45,7 @@ Clock = Callable[[], datetime.datetime]
 _REASONING_NAMES = ("reasoning_content", "thinking", "reasoning")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Characters `start` to `end` (half-open) of a rendering, which came from one origin.
 
     `offset` is the place of the first character inside the origin's value

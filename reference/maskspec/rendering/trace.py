@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from maskspec.rendering.origins import PENDING_LITERAL, Origin, OriginKind, Path, Run
+from maskspec.rendering.origins import PENDING_LITERAL, Origin, OriginKind, Path, Run, value_origin
 from maskspec.rendering.traced import (
     Runs,
     TracedFloat,
@@ -60,7 +60,7 @@ class Trace:
                     copies[id(value)] = self.trace_value(value, OriginKind.MESSAGE, index, (key,))
                 copy[name] = copies[id(value)]
             self._messages[id(copy)] = index
-            self._containers[id(copy)] = Origin(OriginKind.MESSAGE, index)
+            self._containers[id(copy)] = value_origin(OriginKind.MESSAGE, index, ())
             traced.append(copy)
         self._keep_alive.append(traced)
         return traced
@@ -70,16 +70,16 @@ class Trace:
         if isinstance(value, str):
             if not value:
                 return value
-            return make_traced(value, ((len(value), Origin(kind, message, path), 0),))
+            return make_traced(value, ((len(value), value_origin(kind, message, path), 0),))
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
             integer = TracedInteger(value)
-            integer._origin = Origin(kind, message, path)
+            integer._origin = value_origin(kind, message, path)
             return integer
         if isinstance(value, float):
             real = TracedFloat(value)
-            real._origin = Origin(kind, message, path)
+            real._origin = value_origin(kind, message, path)
             return real
         copy: Any
         if isinstance(value, Mapping):
@@ -93,14 +93,14 @@ class Trace:
             )
         else:
             return value
-        self._containers[id(copy)] = Origin(kind, message, path)
+        self._containers[id(copy)] = value_origin(kind, message, path)
         self._keep_alive.append(copy)
         return copy
 
     def _traced_key(self, key: Any, kind: OriginKind, message: int | None, path: Path) -> Any:
         if not isinstance(key, str) or not key:
             return key
-        return make_traced(key, ((len(key), Origin(kind, message, path, is_key=True), 0),))
+        return make_traced(key, ((len(key), value_origin(kind, message, path, True), 0),))
 
     def container(self, value: Any) -> Origin | None:
         """The origin of a mapping or list that came from the conversation."""
