@@ -65,8 +65,9 @@ class Policy:
 
     `roles` are template role names; the ShareGPT names are understood
     (`{"gpt"}` is `{"assistant"}`). `generated` are the roles for which the
-    template's generation prompt asks. A message's own `train` or `weight`
-    flag wins over roles and turns while `flags` is true.
+    template's generation prompt asks. While `flags` is true, a message's own
+    `train` or `weight` flag wins over roles and turns, and its character spans
+    limit what of its content is trained.
 
     `turns` and `stop` take the enum or its value. Raises `PolicyError`,
     naming the value, for anything that no policy can hold.
@@ -223,7 +224,7 @@ def judge(
     judgements: list[Judgement] = []
     for part in segmentation.segments:
         message = None if part.message is None else conversation[part.message]
-        if message is not None and part.zone is Zone.CONTENT and message.spans and part.message in selected:
+        if message is not None and part.zone is Zone.CONTENT and part.message in selected and _has_spans(message, policy):
             judgements.extend(_by_spans(part, rendering, message, policy))
             continue
         verdict, reason = _verdict(part, message, selected, last, policy, by_zone)
@@ -248,7 +249,7 @@ def _verdict(
     if not chosen:
         return Verdict.IGNORE, _why_unselected(message, policy)
     verdict = by_zone[part.zone]
-    if message.spans and part.zone is not Zone.OPENING:
+    if part.zone is not Zone.OPENING and _has_spans(message, policy):
         return (Verdict.EITHER if part.zone is Zone.TAIL else Verdict.IGNORE), "outside its spans"
     if part.zone is Zone.OPENING and not part.certain and verdict is Verdict.IGNORE:
         return Verdict.EITHER, "no prompt confirms it"
@@ -276,7 +277,7 @@ def _stop_verdict(
         return Verdict.IGNORE, "no stops are trained"
     if policy.stop is Stops.LAST and part.message != last:
         return Verdict.IGNORE, "only the last stop"
-    if message.spans and not _ends_in_span(message):
+    if _has_spans(message, policy) and not _ends_in_span(message):
         return Verdict.IGNORE, "outside its spans"
     return Verdict.TRAIN, "generated stop"
 
@@ -285,6 +286,10 @@ def _why_unselected(message: Message, policy: Policy) -> str:
     if policy.flags and message.flag is False:
         return "flagged not to train"
     return f"{message.role} is not selected" if message.role not in policy.roles else "another turn is selected"
+
+
+def _has_spans(message: Message, policy: Policy) -> bool:
+    return policy.flags and bool(message.spans)
 
 
 def _ends_in_span(message: Message) -> bool:

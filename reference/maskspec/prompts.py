@@ -8,9 +8,11 @@ text by the *kind* of what precedes: so it is computed once per kind.
 
 A kind holds everything that templates were seen to look at: the role, tool
 calls, reasoning and emptiness of the preceding message, the roles seen so far,
-and which of the template's own search strings (such as `/no_think`) occur in
-the messages before. `GenerationPrompts.exact` skips the cache; a property test
-holds the two against each other.
+which of the template's own search strings (such as `/no_think`) occur in the
+messages before, and the number of messages as far as the template compares
+it with a constant. A turn that agrees with its kind's prompt in an unexpected
+number of characters is looked at on its own. `GenerationPrompts.exact` skips
+the cache; a property test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from maskspec.errors import TemplateError, TemplateLimitExceeded
 from maskspec.rendering import ConversationRenderer
 from maskspec.rendering.environment import ChatEnvironment
 
-__all__ = ["GenerationPrompt", "GenerationPrompts", "common_prefix", "search_strings"]
+__all__ = ["GenerationPrompt", "GenerationPrompts", "Lookups", "common_prefix", "lookups"]
 
 _EARLY_TURNS = 2
 """Templates treat the first turns apart (merged system prompts, defaults); later ones alike."""
@@ -37,27 +39,29 @@ _EARLY_TURNS = 2
 class GenerationPrompt:
     """What a template prints to make the model speak after some messages.
 
-    `added` is the text that `add_generation_prompt=True` adds beyond the text
-    before the message. Where the template ignores the option, or refuses to
-    render the prefix, `added` is empty and `header` is the text that it prints
-    before a plain answer: no prompt supplies it, and no model can be expected
-    to generate it.
+    `added` holds the text that `add_generation_prompt=True` adds: beyond the
+    characters before the message, and (where the template rewrites history, so
+    that those differ) beyond the same messages rendered without the option.
+    Where the template ignores the option, or refuses to render the prefix,
+    `added` is empty and `header` is the text that it prints before a plain
+    answer: no prompt supplies it, and no model can be expected to generate it.
     """
 
-    added: str
+    added: tuple[str, ...]
     header: str = ""
 
 
 class GenerationPrompts:
     """The generation prompts of one conversation, whose rendering is `text`."""
 
-    __slots__ = ("_kinds", "_known", "_renderer", "_text")
+    __slots__ = ("_agreed", "_kinds", "_known", "_renderer", "_text")
 
     def __init__(self, renderer: ConversationRenderer, *, template: str, text: str) -> None:
         self._renderer = renderer
         self._text = text
-        self._kinds = _kinds(renderer.messages, search_strings(template))
+        self._kinds = _kinds(renderer.messages, lookups(template))
         self._known: dict[Hashable, GenerationPrompt] = {}
+        self._agreed: dict[Hashable, set[int]] = {}
 
     def before(self, index: int, region_start: int) -> GenerationPrompt:
         """The generation prompt for message `index`, whose region starts at a character of the text."""
@@ -67,25 +71,50 @@ class GenerationPrompts:
             known = self._known[kind] = self.exact(index, region_start)
         return known
 
+    def surprising(self, index: int, region_start: int, agreed: int) -> GenerationPrompt | None:
+        """The exact prompt where a turn agrees with its kind's prompt in an unexpected number of characters.
+
+        A prompt that holds data (a number, a name) differs within one kind; it
+        shows by agreeing less than it did for the turn it was made for. None
+        when nothing is surprising, or the exact prompt is the known one.
+        """
+        kind = self._kinds[index]
+        expected = self._agreed.get(kind)
+        if expected is None:
+            self._agreed[kind] = {agreed}
+            return None
+        if agreed in expected:
+            return None
+        prompt = self.exact(index, region_start)
+        if prompt == self._known[kind]:
+            expected.add(agreed)
+            return None
+        return prompt
+
     def exact(self, index: int, region_start: int) -> GenerationPrompt:
         """The generation prompt for message `index`, rendered from exactly the messages before it."""
         try:
             prompt = self._renderer.text(count=index, add_generation_prompt=True)
-            if len(prompt) > region_start and self._text.startswith(prompt[:region_start]):
-                return GenerationPrompt(prompt[region_start:])
+            if len(prompt) > region_start and self._text.startswith(prompt):
+                return GenerationPrompt((prompt[region_start:],))
             history = self._renderer.text(count=index)
         except TemplateLimitExceeded:
             raise
         except TemplateError:
-            return GenerationPrompt("", self._header(index, region_start))
+            return GenerationPrompt((), self._header(index, region_start))
         if prompt == history:
-            return GenerationPrompt("", self._header(index, region_start))
-        if self._text.startswith(prompt) and len(prompt) == region_start:
-            return GenerationPrompt("")
-        return GenerationPrompt(prompt[common_prefix(prompt, history) :])
+            return GenerationPrompt((), self._header(index, region_start))
+        beyond_history = prompt[common_prefix(prompt, history) :]
+        if self._text.startswith(prompt[:region_start]) and len(prompt) >= region_start:
+            return GenerationPrompt((prompt[region_start:], beyond_history))
+        return GenerationPrompt((beyond_history,))
 
     def _header(self, index: int, region_start: int) -> str:
-        """What the template prints before a plain answer in the place of message `index`."""
+        """What the template prints before a plain answer in the place of message `index`.
+
+        Where the template rewrites history, the text before the two answers
+        differs, and the header is what they have in common just before them.
+        """
         probe = {"role": self._renderer.messages[index].get("role"), "content": _PROBE}
         try:
             text = self._renderer.text(count=index, extra=[probe])
@@ -94,10 +123,17 @@ class GenerationPrompts:
         except TemplateError:
             return ""
         found = text.find(_PROBE)
-        if found < region_start or not text.startswith(self._text[:region_start]):
+        if found < 0:
             return ""
-        return text[region_start:found]
+        if found >= region_start and text.startswith(self._text[:region_start]):
+            return text[region_start:found]
+        leading = self._text[region_start : region_start + _LONGEST_HEADER]
+        lengths = range(min(len(leading), found), 0, -1)
+        return next((leading[:length] for length in lengths if text.endswith(leading[:length], 0, found)), "")
 
+
+_LONGEST_HEADER = 500
+"""Characters; headers are a marker, a role and a newline."""
 
 _PROBE = "maskspecprobe"
 """An answer that no template rewrites: one lower-case word."""
@@ -108,22 +144,33 @@ def common_prefix(left: str, right: str) -> int:
     return len(os.path.commonprefix((left, right)))
 
 
-def _kinds(messages: Sequence[dict[str, Any]], strings: Sequence[str]) -> list[Hashable]:
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What a template compares messages with: strings it searches for, strings and numbers it tests for equality."""
+
+    searched: tuple[str, ...]
+    equal: frozenset[str]
+    numbers: tuple[int, ...]
+
+
+def _kinds(messages: Sequence[dict[str, Any]], lookup: Lookups) -> list[Hashable]:
     """For every message, what the template may see in the messages before it."""
     kinds: list[Hashable] = []
     roles: frozenset[Any] = frozenset()
     found: frozenset[tuple[Any, str]] = frozenset()
     previous: Hashable = None
     for index, message in enumerate(messages):
-        kinds.append((min(index, _EARLY_TURNS), previous, roles, found))
-        role = message.get("role")
+        position = tuple(max(-2, min(2, index - number)) for number in lookup.numbers)
+        kinds.append((min(index, _EARLY_TURNS), position, previous, roles, found))
+        role, content = message.get("role"), message.get("content")
         text = _all_text(message)
-        here = frozenset((role, string) for string in strings if string in text)
+        here = frozenset((role, string) for string in lookup.searched if string in text)
         previous = (
             role,
             here,
             frozenset(key for key, value in message.items() if value),
-            type(message.get("content")),
+            type(content),
+            content if isinstance(content, str) and content in lookup.equal else None,
         )
         roles |= {role}
         found |= here
@@ -141,17 +188,26 @@ def _all_text(value: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def search_strings(template: str) -> tuple[str, ...]:
-    """The constants that a template searches for in text: operands of `in`, and of string-searching methods."""
+def lookups(template: str) -> Lookups:
+    """The constants that a template compares with, or searches for in text, found in its syntax tree."""
     tree = ChatEnvironment().parse(template)
-    found: set[str] = set()
+    searched: set[str] = set()
+    equal: set[str] = set()
+    numbers: set[int] = set()
     for compare in tree.find_all(nodes.Compare):
-        if any(operand.op in ("in", "notin") for operand in compare.ops):
-            found.update(_constants(compare.expr))
+        contains = any(operand.op in ("in", "notin") for operand in compare.ops)
+        for constant in _constants(compare):
+            if isinstance(constant, str):
+                (searched if contains else equal).add(constant)
+            elif type(constant) is int:
+                numbers.add(constant)
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Getattr) and call.node.attr in _SEARCHES:
-            found.update(constant for argument in call.args for constant in _constants(argument))
-    return tuple(sorted(string for string in found if string.strip()))
+            for argument in call.args:
+                searched.update(constant for constant in _constants(argument) if isinstance(constant, str))
+    return Lookups(
+        tuple(sorted(string for string in searched if string.strip())), frozenset(equal), tuple(sorted(numbers))
+    )
 
 
 _SEARCHES = frozenset(
@@ -159,8 +215,6 @@ _SEARCHES = frozenset(
 )
 
 
-def _constants(node: nodes.Node) -> set[str]:
-    found = {constant.value for constant in node.find_all(nodes.Const) if isinstance(constant.value, str)}
-    if isinstance(node, nodes.Const) and isinstance(node.value, str):
-        found.add(node.value)
-    return found
+def _constants(node: nodes.Node) -> set[Any]:
+    found = [*node.find_all(nodes.Const), *([node] if isinstance(node, nodes.Const) else [])]
+    return {constant.value for constant in found if isinstance(constant.value, (str, int))}

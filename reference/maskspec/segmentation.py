@@ -181,15 +181,28 @@ class _Divider:
         if self.roles[owner] not in self.generated:
             return self._leading_literal(stretch, limit), True
         prompt = self.prompts.before(owner, stretch.start)
-        end = self._agreement(stretch, prompt)
-        if limit is not None:
-            end = min(end, limit)
-        end = self._outside_markers(stretch.start, end, prompt)
-        if end > stretch.start:
+        end = self._supplied(stretch, prompt, limit)
+        if end != limit:
+            surprise = self.prompts.surprising(owner, stretch.start, end - stretch.start)
+            if surprise is not None:
+                prompt = surprise
+                end = self._supplied(stretch, prompt, limit)
+        if end > stretch.start or prompt.added:
             return end, True
         end = stretch.start + common_prefix(self.text[stretch.start : stretch.end], prompt.header)
-        end = self._outside_markers(stretch.start, end if limit is None else min(end, limit), prompt)
+        end = self._outside_markers(stretch.start, end if limit is None else min(end, limit), prompt.header)
         return end, end == stretch.start
+
+    def _supplied(self, stretch: _Stretch, prompt: GenerationPrompt, limit: int | None) -> int:
+        """The end of what the generation prompt supplies of a region."""
+        for added in prompt.added:
+            end = self._agreement(stretch, added)
+            if limit is not None:
+                end = min(end, limit)
+            end = self._outside_markers(stretch.start, end, added)
+            if end > stretch.start:
+                return end
+        return stretch.start
 
     def _leading_literal(self, stretch: _Stretch, limit: int | None) -> int:
         """The end of the leading literal; for a message without sources, of its first marker and line."""
@@ -199,13 +212,12 @@ class _Divider:
         after_header = header[-1].end if header else stretch.start
         return self._first(self.declared_stops, after_header, stretch.end)[0]
 
-    def _agreement(self, stretch: _Stretch, prompt: GenerationPrompt) -> int:
+    def _agreement(self, stretch: _Stretch, added: str) -> int:
         """Where the text of a region stops agreeing with what the generation prompt adds.
 
         The added text may begin with the close of the previous turn, which the
         text before the region already holds.
         """
-        added = prompt.added
         region = self.text[stretch.start : min(stretch.end, stretch.start + len(added))]
         best = common_prefix(region, added)
         for skipped in range(1, len(added)):
@@ -213,7 +225,7 @@ class _Divider:
                 best = max(best, common_prefix(region, added[skipped:]))
         return stretch.start + best
 
-    def _outside_markers(self, start: int, end: int, prompt: GenerationPrompt) -> int:
+    def _outside_markers(self, start: int, end: int, supplied: str) -> int:
         """Move the end of an opening back to the start of a marker that it would cut."""
         window = max(start, end - _MARKER_REACH)
         for found in self.markers.finditer(self.text, window, min(len(self.text), end + _MARKER_REACH)):
@@ -221,8 +233,8 @@ class _Divider:
                 end = max(start, found.start())
                 break
         shared = self.text[start:end]
-        for found in self.markers.finditer(prompt.added):
-            begin = prompt.added.find(shared)
+        begin = supplied.find(shared)
+        for found in self.markers.finditer(supplied):
             if begin >= 0 and found.start() < begin + len(shared) < found.end():
                 return max(start, start + found.start() - begin)
         return end
@@ -237,10 +249,8 @@ class _Divider:
             if span.end <= position or span.start >= body_end:
                 continue
             start, end = max(position, span.start), min(span.end, body_end)
-            if span.origin.kind is OriginKind.TOOL or _is_quoted(span, owner):
-                self._add(start, end, Zone.CONTEXT, owner)
-            else:
-                self._add(start, end, _own_zone(span, owner) or Zone.SCAFFOLD, owner)
+            zone = Zone.CONTEXT if _is_foreign(span, owner) else _own_zone(span, owner) or Zone.SCAFFOLD
+            self._add(start, end, zone, owner)
             position = end
         return max(body_end, opening_end)
 
@@ -251,8 +261,11 @@ class _Divider:
         end = stretch.end
         literal = self._closing_literal(stretch, start)
         if literal < end:
-            # Header characters (a name, an id) printed after the content: only what follows them can stop the turn.
-            self._add(start, literal, Zone.SCAFFOLD, owner)
+            # Header fields, quotations and tool schemas after the content: only what follows them can stop the turn.
+            for span in stretch.spans:
+                if span.end > start and span.start < literal:
+                    zone = Zone.CONTEXT if _is_foreign(span, owner) else Zone.SCAFFOLD
+                    self._add(max(start, span.start), min(span.end, literal), zone, owner)
             start = literal
         generated = self.roles[owner] in self.generated
         stop_start, stop_end = self._first(self.declared_stops, start, end)
@@ -339,9 +352,10 @@ def _any_of(tokens: Iterable[str], *patterns: str) -> re.Pattern[str]:
     return re.compile("|".join([*map(re.escape, spelled), *patterns]) or r"(?!)")
 
 
-def _is_quoted(span: Span, owner: int) -> bool:
-    """Whether a span repeats characters of another message than the one whose region it stands in."""
-    return span.origin.kind is OriginKind.MESSAGE and span.origin.message != owner
+def _is_foreign(span: Span, owner: int) -> bool:
+    """Whether a span repeats a tool schema, or another message than the one whose region it stands in."""
+    origin = span.origin
+    return origin.kind is OriginKind.TOOL or (origin.kind is OriginKind.MESSAGE and origin.message != owner)
 
 
 def _own_zone(span: Span, owner: int) -> Zone | None:

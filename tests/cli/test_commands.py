@@ -275,10 +275,10 @@ def test_rules_lists_and_shows() -> None:
 
 
 def test_corpus_lists_pairs_templates_and_tokenizers() -> None:
-    assert any(line.split() == [PAIR, "embedded"] for line in run("corpus").stdout.splitlines())
-    assert "chatml.generation" in run("corpus", "templates").stdout
-    assert "sentencepiece-unigram" in run("corpus", "tokenizers").stdout
-    missing = run("corpus", "--missing")
+    assert any(line.split() == [PAIR, "embedded"] for line in run("corpus", "list").stdout.splitlines())
+    assert "chatml.generation" in run("corpus", "list", "templates").stdout
+    assert "sentencepiece-unigram" in run("corpus", "list", "tokenizers").stdout
+    missing = run("corpus", "list", "--missing")
     assert missing.exit_code == 0
     assert "pip install" in missing.stdout or missing.stdout == "nothing is missing\n"
 

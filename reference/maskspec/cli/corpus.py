@@ -7,10 +7,15 @@ import click
 __all__ = ["command"]
 
 
-@click.command("corpus")
+@click.group("corpus")
+def command() -> None:
+    """See the templates, tokenizers and pairs at hand."""
+
+
+@command.command("list")
 @click.argument("what", type=click.Choice(["pairs", "templates", "tokenizers"]), default="pairs")
 @click.option("--missing", is_flag=True, help="Only what is not installed, with the command that installs it.")
-def command(what: str, missing: bool) -> None:
+def listing(what: str, missing: bool) -> None:
     """List the pairs, templates or tokenizers at hand."""
     from maskspec.corpus import embedded_templates, embedded_tokenizers, real_pairs
 
@@ -36,7 +41,7 @@ def command(what: str, missing: bool) -> None:
     else:
         _pairs()
     if real.missing:
-        click.echo(f"{len(real.missing)} real pair(s) are not installed; see `maskspec corpus --missing`", err=True)
+        click.echo(f"{len(real.missing)} real pair(s) are not installed; see `maskspec corpus list --missing`", err=True)
 
 
 def _pairs() -> None:

@@ -45,7 +45,7 @@ def find_target(*, pair: str | None, template: str | None, tokenizer: str | None
             raise UsageError("--pair names template and tokenizer already; leave out --template and --tokenizer")
         return _target(find_pair(pair), stops)
     if template is None:
-        raise UsageError("name a pair with --pair, or a template with --template; `maskspec corpus` lists them")
+        raise UsageError("name a pair with --pair, or a template with --template; `maskspec corpus list` lists them")
     own_template = template in {item.name for item in embedded_templates()}
     own_tokenizer = tokenizer is not None and tokenizer.partition(":")[0] in {i.name for i in embedded_tokenizers()}
     if own_template and tokenizer is None:
@@ -92,7 +92,7 @@ def select_pairs(
     _require_known(templates, {pair.template.name for pair in everything}, "template")
     _require_known(tokenizers, {tokenizer_name(pair) for pair in everything}, "tokenizer")
     if not chosen:
-        raise UsageError("no pair has both that template and that tokenizer; `maskspec corpus` lists the pairs")
+        raise UsageError("no pair has both that template and that tokenizer; `maskspec corpus list` lists the pairs")
     return tuple(chosen), missing
 
 
@@ -107,5 +107,5 @@ def _require_known(names: Iterable[str], known: Iterable[str], what: str) -> Non
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "; `maskspec corpus` lists them"
+            hint = f"; did you mean {close[0]!r}?" if close else "; `maskspec corpus list` lists them"
             raise UsageError(f"there is no {what} {name!r} among the pairs{hint}")

@@ -21,7 +21,7 @@ __all__ = ["command"]
 
 @click.command("trace")
 @click.argument("conversation", type=click.Path(allow_dash=True))
-@click.option("--pair", metavar="NAME", help="A template with its tokenizer, from `maskspec corpus`.")
+@click.option("--pair", metavar="NAME", help="A template with its tokenizer, from `maskspec corpus list`.")
 @click.option("--template", metavar="NAME", help="A file, a folder with a tokenizer, a corpus name or a hub id.")
 @click.option("--tokenizer", metavar="NAME", help="A folder, a corpus name or a hub id (default: beside the template).")
 @click.option(

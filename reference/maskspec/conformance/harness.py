@@ -134,7 +134,7 @@ def check_masker(
         pairs, missing = default_pairs()
     todo = tuple(pairs)
     if not todo:
-        raise UsageError("no pair of template and tokenizer is selected; `maskspec corpus` lists them")
+        raise UsageError("no pair of template and tokenizer is selected; `maskspec corpus list` lists them")
     started = time.monotonic()
     run = _Run(rules=selected)
     for number, pair in enumerate(todo):

@@ -114,7 +114,7 @@ def embedded_template(name: str) -> Template:
     known = {template.name: template for template in embedded_templates()}
     if name not in known:
         raise CorpusError(
-            f"unknown template {name!r}{suggestion(name, known)}; `maskspec corpus` lists all that are known"
+            f"unknown template {name!r}{suggestion(name, known)}; `maskspec corpus list` lists all that are known"
         )
     return known[name]
 

@@ -181,5 +181,5 @@ def _pair_by_name(name: str) -> Pair | None:
 def _unknown(what: str, reference: str, known: tuple[str, ...]) -> CorpusError:
     return CorpusError(
         f"unknown {what} {reference!r}{suggestion(reference, known)}; a {what} is a file or folder, a name that "
-        "`maskspec corpus` lists, or a hub id such as 'organisation/name'"
+        "`maskspec corpus list` lists, or a hub id such as 'organisation/name'"
     )

@@ -163,11 +163,16 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805
-        owner = getattr(__obj, "__self__", None)
-        if isinstance(owner, str) and type(__obj) in _METHOD_TYPES:
-            if args and isinstance(args[0], types.GeneratorType):
-                args = (list(args[0]), *args[1:])
-            __self.budget.string_method(owner, __obj.__name__, args)
+        if type(__obj) in _METHOD_TYPES and isinstance(__obj.__self__, str):
+            # `getattr` has let only public methods of strings through, and they take no context: call it straight.
+            if args:
+                if isinstance(args[0], types.GeneratorType):
+                    args = (list(args[0]), *args[1:])
+                __self.budget.string_method(__obj.__self__, __obj.__name__, args)
+            if kwargs:
+                kwargs.pop("_loop_vars", None)
+                kwargs.pop("_block_vars", None)
+            return __obj(*args, **kwargs)
         return super().call(__context, __obj, *args, **kwargs)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -345,9 +350,9 @@ class TracingEnvironment(ChatEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805
-        if type(__obj) is types.BuiltinMethodType and type(__obj.__self__) is str:
+        if args and type(__obj) is types.BuiltinMethodType and type(__obj.__self__) is str:
             owner = __obj.__self__
-            if args and isinstance(args[0], types.GeneratorType):
+            if isinstance(args[0], types.GeneratorType):
                 args = (list(args[0]), *args[1:])
             if any(_holds_traced(argument) for argument in args):
                 __obj = getattr(make_traced(owner, runs_of(owner)), __obj.__name__, __obj)

@@ -88,6 +88,8 @@ class Budget:
 
     def string_method(self, text: str, name: str, args: Sequence[Any]) -> None:
         """Check the size of the result of a string method before it is called."""
+        if name not in _GROWING_METHODS:
+            return
         if name == "replace" and len(args) >= 2 and isinstance(args[0], str) and isinstance(args[1], str):
             growth = len(args[1]) - len(args[0])
             if growth > 0:
@@ -100,4 +102,5 @@ class Budget:
             self.text(sum(map(len, parts)) + len(text) * len(args[0]))
 
 
+_GROWING_METHODS = frozenset({"replace", "join", "center", "ljust", "rjust", "zfill", "expandtabs"})
 _PADDING_METHODS = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs"})
