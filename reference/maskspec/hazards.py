@@ -32,7 +32,7 @@ class HazardKind(Enum):
     NO_STOP = "no_stop"
     """A selected message ends without any stop token: the model does not learn to stop there."""
     BOUNDARY_STOP = "boundary_stop"
-    """The stop of a selected message is printed by the message after it."""
+    """The stop of a selected message is printed by the message after it, or after all messages."""
     UNCONFIRMED_OPENING = "unconfirmed_opening"
     """No generation prompt confirms the text before a selected message."""
     GENERATION_TAGS_DISAGREE = "generation_tags_disagree"
@@ -79,7 +79,7 @@ def conversation_hazards(
         if index in segmentation.without_stop:
             yield Hazard(HazardKind.NO_STOP, "no stop token ends this turn; declare one or mend the template", index)
         if index in segmentation.boundary_stops:
-            yield Hazard(HazardKind.BOUNDARY_STOP, "the message after this one prints the stop of this turn", index)
+            yield Hazard(HazardKind.BOUNDARY_STOP, "the stop of this turn is printed after its own text", index)
     for part in segmentation.segments:
         if part.zone is Zone.OPENING and not part.certain and part.message in selected:
             shown = rendering.text[part.start : part.end]
@@ -155,7 +155,8 @@ def _disagreeing_tags(
         while position < len(ranges) and ranges[position][1] <= part.start:
             position += 1
         tagged = sum(
-            max(0, min(end, part.end) - max(start, part.start)) for start, end in _overlapping(ranges, position, part.end)
+            max(0, min(end, part.end) - max(start, part.start))
+            for start, end in _overlapping(ranges, position, part.end)
         )
         length = part.end - part.start
         if tagged != (length if verdict is Verdict.TRAIN else 0):
@@ -171,9 +172,7 @@ def _disagreeing_tags(
             )
 
 
-def _overlapping(
-    ranges: tuple[tuple[int, int], ...], first: int, end: int
-) -> Iterator[tuple[int, int]]:
+def _overlapping(ranges: tuple[tuple[int, int], ...], first: int, end: int) -> Iterator[tuple[int, int]]:
     for position in range(first, len(ranges)):
         if ranges[position][0] >= end:
             return

@@ -1,7 +1,7 @@
 """The reference masker: the five steps of the specification, in order.
 
-    conversation → rendering → zones → verdicts
-                       └→ tokens → character ranges → a verdict and label per token
+conversation → rendering → zones → verdicts
+└→ tokens → character ranges → a verdict and label per token
 """
 
 from __future__ import annotations
@@ -212,10 +212,7 @@ def mask(
     return Mask(
         input_ids=ids,
         labels=tuple(
-            [
-                token if verdict is train else IGNORE_INDEX
-                for token, verdict in zip(ids, decided.verdicts, strict=True)
-            ]
+            [token if verdict is train else IGNORE_INDEX for token, verdict in zip(ids, decided.verdicts, strict=True)]
         ),
         weights=decided.weights,
         text=rendering.text,
@@ -262,9 +259,7 @@ def _token_hazards(tokens: Tokens, decided: TokenVerdicts, tokenizer: Tokenizer)
             yield Hazard(HazardKind.UNKNOWN_TOKEN, detail, token.message, index)
 
 
-def _unknown_tokens(
-    tokens: Tokens, verdicts: Sequence[Verdict], tokenizer: Tokenizer, unknown: str
-) -> Iterator[int]:
+def _unknown_tokens(tokens: Tokens, verdicts: Sequence[Verdict], tokenizer: Tokenizer, unknown: str) -> Iterator[int]:
     """Trained tokens that are the unknown token although the text does not say so."""
     unknown_ids = [token_id for token_id in set(tokens.ids) if tokenizer.token(token_id) == unknown]
     for unknown_id in unknown_ids:

@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+from itertools import pairwise
 from typing import NamedTuple
 
 from maskspec.conversation import Conversation, Message, canonical_roles
@@ -25,7 +26,7 @@ __all__ = ["PRESETS", "Judgement", "Policy", "Stops", "Turns", "Verdict", "judge
 class Verdict(Enum):
     """The policy's answer for one token."""
 
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
 
     TRAIN = "train"
     """The token carries loss."""
@@ -111,16 +112,11 @@ class Policy:
 
     def zone_verdict(self, zone: Zone) -> Verdict:
         """The verdict for a zone of a selected message; STOP is decided by `stop`."""
-        return {
-            Zone.OPENING: self.opening,
-            Zone.REASONING: self.reasoning,
-            Zone.CONTENT: self.content,
-            Zone.TOOL_CALL: self.tool_call,
-            Zone.SCAFFOLD: self.scaffold,
-            Zone.STOP: Verdict.TRAIN,
-            Zone.TAIL: self.tail,
-            Zone.CONTEXT: Verdict.IGNORE,
-        }[zone]
+        option = _OPTION_OF_ZONE.get(zone)
+        if option is None:
+            return Verdict.TRAIN if zone is Zone.STOP else Verdict.IGNORE
+        verdict: Verdict = getattr(self, option)
+        return verdict
 
     def selected(self, conversation: Conversation) -> frozenset[int]:
         """The indices of the messages that this policy trains."""
@@ -138,6 +134,15 @@ class Policy:
             index for index, flag in flagged.items() if not flag
         }
 
+
+_OPTION_OF_ZONE: Mapping[Zone, str] = {
+    Zone.OPENING: "opening",
+    Zone.REASONING: "reasoning",
+    Zone.CONTENT: "content",
+    Zone.TOOL_CALL: "tool_call",
+    Zone.SCAFFOLD: "scaffold",
+    Zone.TAIL: "tail",
+}
 
 _ENUM_FIELDS: Mapping[str, type[Enum]] = {
     "turns": Turns,
@@ -220,14 +225,18 @@ def judge(
     """
     selected = policy.selected(conversation)
     last = max(selected, default=None)
-    by_zone = {zone: policy.zone_verdict(zone) for zone in Zone}
     judgements: list[Judgement] = []
     for part in segmentation.segments:
         message = None if part.message is None else conversation[part.message]
-        if message is not None and part.zone is Zone.CONTENT and part.message in selected and _has_spans(message, policy):
+        if (
+            message is not None
+            and part.zone is Zone.CONTENT
+            and part.message in selected
+            and _has_spans(message, policy)
+        ):
             judgements.extend(_by_spans(part, rendering, message, policy))
             continue
-        verdict, reason = _verdict(part, message, selected, last, policy, by_zone)
+        verdict, reason = _verdict(part, message, selected, last, policy)
         weight = 1.0 if message is None or message.weight is None else message.weight
         judgements.append(Judgement(part.start, part.end, part.zone, part.message, verdict, weight, reason))
     return tuple(judgements)
@@ -239,7 +248,6 @@ def _verdict(
     selected: frozenset[int],
     last: int | None,
     policy: Policy,
-    by_zone: Mapping[Zone, Verdict],
 ) -> tuple[Verdict, str]:
     if message is None or part.zone is Zone.CONTEXT:
         return Verdict.IGNORE, "outside every message"
@@ -248,7 +256,7 @@ def _verdict(
         return _stop_verdict(part, message, chosen, last, policy)
     if not chosen:
         return Verdict.IGNORE, _why_unselected(message, policy)
-    verdict = by_zone[part.zone]
+    verdict = policy.zone_verdict(part.zone)
     if part.zone is not Zone.OPENING and _has_spans(message, policy):
         return (Verdict.EITHER if part.zone is Zone.TAIL else Verdict.IGNORE), "outside its spans"
     if part.zone is Zone.OPENING and not part.certain and verdict is Verdict.IGNORE:
@@ -307,11 +315,11 @@ def _by_spans(part: Segment, rendering: Rendering, message: Message, policy: Pol
                     start + edge - offset for edge in (span.start, span.end) if offset < edge < offset + end - start
                 )
         ordered = sorted(cuts)
-        for left, right in zip(ordered, ordered[1:], strict=False):
+        for left, right in pairwise(ordered):
             at = None if offset is None else offset + left - start
-            span = next((s for s in message.spans if at is not None and s.start <= at < s.end), None)
-            if span is not None and span.train:
-                weight = next(w for w in (span.weight, message.weight, 1.0) if w is not None)
+            inside = next((span for span in message.spans if at is not None and span.start <= at < span.end), None)
+            if inside is not None and inside.train:
+                weight = next(given for given in (inside.weight, message.weight, 1.0) if given is not None)
                 verdict, reason = policy.content, "inside a span to train"
             else:
                 weight, verdict, reason = 1.0, Verdict.IGNORE, "outside its spans"

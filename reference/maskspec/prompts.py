@@ -17,7 +17,6 @@ the cache; a property test holds the two against each other.
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -115,7 +114,9 @@ class GenerationPrompts:
         Where the template rewrites history, the text before the two answers
         differs, and the header is what they have in common just before them.
         """
-        probe = {"role": self._renderer.messages[index].get("role"), "content": _PROBE}
+        message = self._renderer.messages[index]
+        in_parts = isinstance(message.get("content"), list)
+        probe = {"role": message.get("role"), "content": [{"type": "text", "text": _PROBE}] if in_parts else _PROBE}
         try:
             text = self._renderer.text(count=index, extra=[probe])
         except TemplateLimitExceeded:
@@ -141,7 +142,14 @@ _PROBE = "maskspecprobe"
 
 def common_prefix(left: str, right: str) -> int:
     """The number of characters that two texts share at their start."""
-    return len(os.path.commonprefix((left, right)))
+    agreed, end = 0, min(len(left), len(right))
+    while agreed < end:
+        middle = (agreed + end + 1) // 2
+        if left[agreed:middle] == right[agreed:middle]:
+            agreed = middle
+        else:
+            end = middle - 1
+    return agreed
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ __all__ = ["Segment", "Segmentation", "Zone", "segment"]
 class Zone(Enum):
     """What a stretch of a region is."""
 
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
 
     OPENING = "opening"
     """What the generation prompt supplies, up to where the model begins to generate."""
@@ -220,8 +220,9 @@ class _Divider:
         """
         region = self.text[stretch.start : min(stretch.end, stretch.start + len(added))]
         best = common_prefix(region, added)
+        before = self.text[stretch.start - 1] if stretch.start else ""
         for skipped in range(1, len(added)):
-            if self.text.endswith(added[:skipped], 0, stretch.start):
+            if added[skipped - 1] == before and self.text.endswith(added[:skipped], 0, stretch.start):
                 best = max(best, common_prefix(region, added[skipped:]))
         return stretch.start + best
 
@@ -328,7 +329,7 @@ _MARKER_REACH = 200
 
 @dataclass(frozen=True, slots=True)
 class _Markers:
-    """Patterns of a vocabulary: declared stops, any special token that can end a turn, and what an opening may not cut."""
+    """Patterns of a vocabulary: declared stops, special tokens that can end a turn, what an opening may not cut."""
 
     stops: re.Pattern[str]
     special: re.Pattern[str]

@@ -126,4 +126,4 @@ def test_each_installation_finds_its_data(
     script = python.with_name("maskspec")
     assert "check" in run(script, "--help", cwd=elsewhere)
     assert "RENDER-1" in run(script, "rules", cwd=elsewhere)
-    assert "chatml" in run(script, "corpus", cwd=elsewhere)
+    assert "chatml" in run(script, "corpus", "list", cwd=elsewhere)

@@ -44,6 +44,9 @@ class ExactPrompts(GenerationPrompts):
     def before(self, index: int, region_start: int) -> GenerationPrompt:
         return self.exact(index, region_start)
 
+    def surprising(self, index: int, region_start: int, agreed: int) -> GenerationPrompt | None:
+        return None
+
 
 def divide(
     template: str,

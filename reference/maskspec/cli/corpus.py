@@ -41,7 +41,9 @@ def listing(what: str, missing: bool) -> None:
     else:
         _pairs()
     if real.missing:
-        click.echo(f"{len(real.missing)} real pair(s) are not installed; see `maskspec corpus list --missing`", err=True)
+        click.echo(
+            f"{len(real.missing)} real pair(s) are not installed; see `maskspec corpus list --missing`", err=True
+        )
 
 
 def _pairs() -> None:

@@ -100,7 +100,7 @@ def _walk(node: nodes.Node, kind: Any) -> Iterator[Any]:
 class ScopedCodeGenerator(CodeGenerator):
     """Turns the marked statements into calls of environment methods."""
 
-    def visit_Add(self, node: nodes.Add, frame: Frame) -> None:
+    def visit_Add(self, node: nodes.BinExpr, frame: Frame) -> None:
         operands: list[nodes.Expr] = []
         left: nodes.Expr = node
         while isinstance(left, nodes.Add):

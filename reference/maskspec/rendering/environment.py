@@ -17,7 +17,7 @@ import datetime
 import json
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jinja2
 from jinja2 import nodes
@@ -43,7 +43,7 @@ __all__ = ["ChatEnvironment", "GenerationTag", "TracingEnvironment"]
 class GenerationTag(Extension):
     """The `{% generation %}` block, by which a template says what the model generates."""
 
-    tags = {"generation"}
+    tags: ClassVar = {"generation"}
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -124,7 +124,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     def close_scope(self) -> None:
         """A loop has ended."""
 
-    def iterate(self, *targets: Any) -> None:
+    def iterate(self, *_targets: Any) -> None:
         """An iteration of a loop begins."""
         self.budget.tick()
 
@@ -162,7 +162,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             self.budget.widths(left)
         return super().call_binop(context, operator, left, right)
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  (a template may pass `self=`)
         if type(__obj) in _METHOD_TYPES and isinstance(__obj.__self__, str):
             # `getattr` has let only public methods of strings through, and they take no context: call it straight.
             if args:
@@ -278,7 +278,7 @@ class TracingEnvironment(ChatEnvironment):
         self.filters.update(tracing_filters({**self.filters, **bounded}))
 
     @staticmethod
-    def concat(parts: Iterable[str]) -> str:  # type: ignore[override]
+    def concat(parts: Iterable[str]) -> str:
         """What Jinja calls for the content of macros and of `set`, `call` and `filter` blocks."""
         return concatenate(list(parts))
 
@@ -343,13 +343,13 @@ class TracingEnvironment(ChatEnvironment):
         if operator == "%" and isinstance(left, str) and not isinstance(left, (SafeText, Markup)):
             self.budget.widths(left)
             return percent(left, right)
-        if operator == "+" and isinstance(left, str) and isinstance(right, str):
-            if isinstance(left, (SafeText, Markup)) or isinstance(right, (SafeText, Markup)):
-                self.budget.text(len(left) + len(right))
-                return escape(left) + escape(right)
+        texts = operator == "+" and isinstance(left, str) and isinstance(right, str)
+        if texts and (isinstance(left, (SafeText, Markup)) or isinstance(right, (SafeText, Markup))):
+            self.budget.text(len(left) + len(right))
+            return escape(left) + escape(right)
         return super().call_binop(context, operator, left, right)
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  (a template may pass `self=`)
         if args and type(__obj) is types.BuiltinMethodType and type(__obj.__self__) is str:
             owner = __obj.__self__
             if isinstance(args[0], types.GeneratorType):
@@ -414,7 +414,7 @@ class _TracedFormatter(SandboxedFormatter):
                 field = f"{automatic}{field}"
                 automatic += 1
             value, _ = self.get_field(field, args, kwargs)
-            value = self.convert_field(value, conversion)  # type: ignore[arg-type]
+            value = self.convert_field(value, conversion)
             pieces.append(self.format_field(value, specification or ""))
         result = concatenate([piece if isinstance(piece, str) else str(piece) for piece in pieces])
         if result == expected:

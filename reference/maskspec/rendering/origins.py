@@ -25,7 +25,7 @@ class OriginKind(Enum):
     """What sort of place a character came from."""
 
     # The members are singletons; the hash that Enum defines in Python is ten times slower than this one.
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
 
     MESSAGE = "message"
     """A value inside a message of the conversation: a *source* character."""

@@ -280,8 +280,5 @@ class Trace:
         text = self.claim(text)
         return make_traced(
             text,
-            tuple(
-                (length, replace(origin, generated=True), offset)
-                for length, origin, offset in runs_of(text)
-            ),
+            tuple((length, replace(origin, generated=True), offset) for length, origin, offset in runs_of(text)),
         )

@@ -175,10 +175,8 @@ class TracedText(str):
         return make_traced(text, tuple(runs))
 
     def __iter__(self) -> Iterator[str]:
-        position = 0
-        for character in str.__iter__(self):
+        for position, character in enumerate(str.__iter__(self)):
             yield make_traced(character, cut(self._runs, position, position + 1))
-            position += 1
 
     def _part(self, start: int, end: int) -> TracedText:
         return make_traced(str.__getitem__(self, slice(start, end)), cut(self._runs, start, end))
@@ -224,15 +222,15 @@ class TracedText(str):
             position = following + len(separator)
         return result
 
-    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:  # type: ignore[override]
+    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:
         parts = str.split(self, sep, maxsplit)
         return self._located(parts) if sep is None else self._separated(parts, sep)
 
-    def rsplit(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:  # type: ignore[override]
+    def rsplit(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:
         parts = str.rsplit(self, sep, maxsplit)
         return self._located(parts) if sep is None else self._separated(parts, sep)
 
-    def splitlines(self, keepends: bool = False) -> list[str]:  # type: ignore[override]
+    def splitlines(self, keepends: bool = False) -> list[str]:
         lines: list[str] = []
         position = 0
         for kept, shown in zip(str.splitlines(self, True), str.splitlines(self, keepends), strict=True):
@@ -252,7 +250,7 @@ class TracedText(str):
         following = position + len(separator)
         return self._part(0, position), self._part(position, following), self._part(following, len(self))
 
-    def replace(self, old: str, new: str, count: SupportsIndex = -1) -> str:  # type: ignore[override]
+    def replace(self, old: str, new: str, count: SupportsIndex = -1) -> str:
         text = str.replace(self, old, new, count)
         if not old:
             return coarse(text, self, new)

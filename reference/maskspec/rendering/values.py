@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from json.encoder import encode_basestring, encode_basestring_ascii  # type: ignore[attr-defined]
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
 from maskspec.rendering.origins import PENDING_LITERAL, Origin, Run
@@ -155,9 +155,7 @@ def python_text(trace: Trace, value: Any) -> str:
                 if isinstance(item, dict):
                     write(key, None)
                     writer.literal(": ")
-                write(
-                    member, None if origin is None else Origin(origin.kind, origin.message, (*origin.path, str(key)))
-                )
+                write(member, None if origin is None else Origin(origin.kind, origin.message, (*origin.path, str(key))))
             writer.literal("}" if isinstance(item, dict) else "]" if isinstance(item, list) else ")")
         else:
             writer.value(repr(item), origin)
