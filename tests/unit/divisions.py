@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maskspec.conversation import Conversation
+from maskspec.corpus import Template
 from maskspec.prompts import GenerationPrompt, GenerationPrompts
 from maskspec.rendering import ConversationRenderer, Rendering
 from maskspec.segmentation import Segment, Segmentation, segment
@@ -24,6 +25,8 @@ CHATML = (
 CHATML_TOKENS = SpecialTokens(
     eos="<|im_end|>", added=("<|im_start|>", "<|im_end|>"), special=("<|im_start|>", "<|im_end|>")
 )
+
+EOS = SpecialTokens(eos="</s>", added=("</s>",), special=("</s>",))
 
 
 def user(content: Any, **more: Any) -> dict[str, Any]:
@@ -56,6 +59,7 @@ def divide(
     tools: Sequence[Mapping[str, Any]] | None = None,
     variables: Mapping[str, Any] | None = None,
     prompts: type[GenerationPrompts] = GenerationPrompts,
+    generated: frozenset[str] = GENERATED,
     **options: Any,
 ) -> tuple[Rendering, Segmentation]:
     conversation = Conversation.from_messages(messages, tools=tools)
@@ -66,7 +70,7 @@ def divide(
     segmentation = segment(
         rendering,
         roles=conversation.roles,
-        generated=GENERATED,
+        generated=generated,
         prompts=prompts(renderer, template=template, text=rendering.text),
         special_tokens=tokens,
     )
@@ -89,3 +93,17 @@ def named(text: str, segments: Sequence[Segment]) -> list[tuple[str, str]]:
 def zones(template: str, messages: Sequence[Mapping[str, Any]], **options: Any) -> list[tuple[str, str]]:
     rendering, segmentation = divide(template, messages, **options)
     return named(rendering.text, segmentation.segments)
+
+
+def vocabulary(template: Template) -> SpecialTokens:
+    """The special tokens that a template of the corpora was written for."""
+    declared = {"bos_token": template.bos, "eos_token": template.eos, "pad_token": template.pad}
+    return SpecialTokens(
+        bos=template.bos,
+        eos=template.eos,
+        pad=template.pad,
+        added=tuple(sorted(template.markers, key=len, reverse=True)),
+        special=template.special,
+        stops=template.stops,
+        variables={name: value for name, value in declared.items() if value is not None},
+    )

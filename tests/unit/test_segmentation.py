@@ -12,11 +12,10 @@ import pytest
 
 from maskspec.segmentation import Segment, Zone
 from maskspec.tokens import SpecialTokens
-from tests.unit.divisions import CHATML, CHATML_TOKENS, assistant, call, divide, user, zones
+from tests.unit.divisions import CHATML, CHATML_TOKENS, EOS, assistant, call, divide, user, zones
 
 PROMPT = "{% if add_generation_prompt %}"
 PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}" + PROMPT + "<assistant>{% endif %}"
-EOS = SpecialTokens(eos="</s>", added=("</s>",), special=("</s>",))
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 
 

@@ -15,11 +15,13 @@ from maskspec.corpus._embedded import (
     embedded_tokenizers,
     load_embedded_tokenizer,
 )
+from maskspec.corpus._libraries import SUITE
 from maskspec.corpus._real import MissingPair, RealPairs, real_pair, real_pairs, verify_pair, verify_pairs
 from maskspec.corpus._references import load_pair, load_template, load_tokenizer
 from maskspec.corpus.records import Kind, Markers, Pair, StopWriter, Template
 
 __all__ = [
+    "SUITE",
     "Kind",
     "Markers",
     "MissingPair",

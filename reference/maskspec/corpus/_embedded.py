@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskspec.corpus._manifest import OwnTokenizer, manifest
-from maskspec.corpus._own import build_fast, build_slow, slow_unavailable
+from maskspec.corpus._own import build_fast, build_slow, libraries, slow_unavailable
 from maskspec.corpus.records import Kind, Markers, Pair, StopWriter, Template
 from maskspec.corpus.validation import FLAGS, STRINGS, TEXTS, check_table, read_toml, suggestion
 from maskspec.data import data_path
@@ -292,5 +292,6 @@ def _pair(template: Template, tokenizer: str, markers: Markers, slow: bool) -> P
         load=load,
         markers=markers,
         slow=slow,
+        libraries=libraries(_own_tokenizer(tokenizer), slow=slow),
         licence="Apache-2.0, written and trained for maskspec",
     )

@@ -1,16 +1,43 @@
-"""The optional libraries, imported when first needed; a missing one is an error that says how to install it."""
+"""The optional libraries, imported when first needed; a missing one is an error that says how to install it.
+
+Whether one is installed, and in which version, is found out without importing
+it, so that listing works where nothing optional is installed.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 from maskspec.errors import MissingPackageError
 
-__all__ = ["SUITE", "need", "transformers_major"]
+__all__ = ["FAST", "SUITE", "lacking", "need", "transformers_major"]
 
 SUITE = 'python -m pip install "maskspec[suite]"'
+"""The command that installs every optional library."""
+
+FAST = ("transformers", "tokenizers")
+"""The modules that every fast tokenizer needs."""
+
+_PACKAGES = {"google.protobuf": "protobuf"}
+_NEWEST_MAJOR = 5
+
+
+def lacking(modules: Iterable[str]) -> tuple[str, ...]:
+    """Return the packages of those modules that are not installed; nothing is imported."""
+    return tuple(_PACKAGES.get(module, module) for module in modules if not _importable(module))
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def need(module: str, *, purpose: str) -> Any:
@@ -30,6 +57,10 @@ def need(module: str, *, purpose: str) -> Any:
         raise MissingPackageError(f"{purpose} needs the package {missing!r}; install it with: {SUITE}") from error
 
 
+@cache
 def transformers_major() -> int:
-    """Return the major version of the installed transformers."""
-    return int(need("transformers", purpose="loading a tokenizer").__version__.partition(".")[0])
+    """Return the major version of the installed transformers; where none is, of the one that would be installed."""
+    try:
+        return int(metadata.version("transformers").partition(".")[0])
+    except metadata.PackageNotFoundError:
+        return _NEWEST_MAJOR

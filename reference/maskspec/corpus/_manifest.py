@@ -86,6 +86,11 @@ class Package:
     install: str
     licence: str
 
+    @property
+    def in_suite(self) -> bool:
+        """Whether maskspec's extra `suite` brings it; not one that is to be installed without its dependencies."""
+        return "--no-deps" not in self.install
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:

@@ -14,12 +14,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskspec.corpus._libraries import need, transformers_major
+from maskspec.corpus._libraries import FAST, need, transformers_major
 from maskspec.corpus._manifest import OwnTokenizer, Slow
 from maskspec.errors import CorpusError
 from maskspec.tokens import Tokenizer
 
-__all__ = ["add_markers", "build_fast", "build_slow", "prepend_bos", "sentencepiece_slow", "slow_unavailable"]
+__all__ = [
+    "add_markers",
+    "build_fast",
+    "build_slow",
+    "libraries",
+    "prepend_bos",
+    "sentencepiece_slow",
+    "slow_unavailable",
+]
+
+_SLOW_LIBRARIES = {
+    Slow.GPT2: FAST,
+    Slow.QWEN2: FAST,
+    Slow.SENTENCEPIECE: (*FAST, "sentencepiece", "google.protobuf"),
+    Slow.TIKTOKEN: ("tiktoken",),
+}
+
+
+def libraries(entry: OwnTokenizer, *, slow: bool) -> tuple[str, ...]:
+    """Return the modules that building the tokenizer imports."""
+    return _SLOW_LIBRARIES[entry.slow] if slow else FAST
 
 
 def slow_unavailable(entry: OwnTokenizer, markers: Sequence[str] = ()) -> str:

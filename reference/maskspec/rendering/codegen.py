@@ -125,9 +125,23 @@ class ScopedCodeGenerator(CodeGenerator):
             self.write(", ")
         self.write(")")
 
+    def visit_List(self, node: nodes.List, frame: Frame) -> None:
+        self.write("environment.collect(")
+        super().visit_List(node, frame)
+        self.write(")")
 
-class TracingCodeGenerator(ScopedCodeGenerator):
-    """Sends joined and printed text through the environment, which moves the origins."""
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
+        self.write("environment.collect(")
+        super().visit_Dict(node, frame)
+        self.write(")")
+
+    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:
+        if node.ctx != "load":
+            super().visit_Tuple(node, frame)
+            return
+        self.write("environment.collect(")
+        super().visit_Tuple(node, frame)
+        self.write(")")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         self.write("environment.tilde((")
@@ -135,6 +149,10 @@ class TracingCodeGenerator(ScopedCodeGenerator):
             self.visit(operand, frame)
             self.write(", ")
         self.write("))")
+
+
+class TracingCodeGenerator(ScopedCodeGenerator):
+    """Sends joined and printed text through the environment, which moves the origins."""
 
     def visit_Output(self, node: nodes.Output, frame: Frame) -> None:
         if all(isinstance(child, nodes.TemplateData) for child in node.nodes):

@@ -17,7 +17,7 @@ import datetime
 import json
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import jinja2
 from jinja2 import nodes
@@ -29,12 +29,13 @@ from jinja2.utils import Namespace
 from jinja2.utils import generate_lorem_ipsum as lorem_ipsum
 from markupsafe import Markup
 
-from maskspec.errors import TemplateLimitExceeded, TemplateSyntaxError
+from maskspec.errors import TemplateSyntaxError
 from maskspec.rendering.codegen import ScopedCodeGenerator, TracingCodeGenerator, instrument
 from maskspec.rendering.filters import SafeText, escape, tracing_filters
+from maskspec.rendering.guards import guarded_filters, plain_filters, separator_length
 from maskspec.rendering.limits import Budget, Limits
 from maskspec.rendering.trace import Trace
-from maskspec.rendering.traced import TracedText, concatenate, make_traced, percent, runs_of
+from maskspec.rendering.traced import TracedText, coarse, concatenate, make_traced, percent, runs_of, strings_within
 from maskspec.rendering.values import json_text, python_text
 
 __all__ = ["ChatEnvironment", "GenerationTag", "TracingEnvironment"]
@@ -43,7 +44,7 @@ __all__ = ["ChatEnvironment", "GenerationTag", "TracingEnvironment"]
 class GenerationTag(Extension):
     """The `{% generation %}` block, by which a template says what the model generates."""
 
-    tags: ClassVar = {"generation"}
+    tags = frozenset({"generation"})  # type: ignore[assignment]  # Jinja only looks names up in it
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -59,8 +60,12 @@ class GenerationTag(Extension):
 class _TemplateDict:
     """The `dict` global: a constructor and nothing else."""
 
+    def __init__(self, environment: ChatEnvironment) -> None:
+        self._environment = environment
+
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
-        return dict(*args, **kwargs)
+        built: dict[Any, Any] = self._environment.collect(dict(*args, **kwargs))
+        return built
 
     def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         return dict.fromkeys(*args, **kwargs)
@@ -101,10 +106,11 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         self.budget = Budget(Limits())
         self.now: Callable[[], datetime.datetime] = datetime.datetime.now
         self.filters["tojson"] = self._tojson
-        self.filters.update(self._bounded_filters())
+        self.filters.update(plain_filters(self))
+        self.filters.update(guarded_filters(self))
         self.globals["raise_exception"] = _raise_exception
         self.globals["strftime_now"] = self._strftime_now
-        self.globals["dict"] = _TemplateDict()
+        self.globals["dict"] = _TemplateDict(self)
         self.globals["namespace"] = _TemplateNamespace
         self.globals["lipsum"] = self._lipsum
 
@@ -148,38 +154,66 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         """The content of a generation block."""
         return text
 
+    def concat(self, parts: Iterable[str]) -> str:  # type: ignore[override]
+        """What Jinja calls for the content of macros and of `set`, `call` and `filter` blocks."""
+        pieces = list(parts)
+        self.budget.text(sum(map(len, pieces)))
+        return "".join(pieces)
+
+    def collect(self, container: Any) -> Any:
+        """A list, tuple or mapping that the template has just built."""
+        return self.budget.collect(container)
+
+    def tilde(self, operands: Sequence[Any]) -> str:
+        """The value of `a ~ b ~ c`."""
+        texts = [operand if type(operand) is str else str(operand) for operand in operands]
+        self.budget.text(sum(map(len, texts)))
+        return "".join(texts)
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "+":
-            if isinstance(left, str) and isinstance(right, str):
-                self.budget.text(len(left) + len(right))
-            elif isinstance(left, list) and isinstance(right, list):
-                self.budget.list(len(left) + len(right))
+            self.budget.add(left, right)
         elif operator == "*":
             self.budget.multiply(left, right)
         elif operator == "**":
             self.budget.power(left, right)
         elif isinstance(left, str):
-            self.budget.widths(left)
+            self.budget.pattern(left, right)
         return super().call_binop(context, operator, left, right)
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  (a template may pass `self=`)
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  (as Jinja)
+        __self.budget.tick()
         if type(__obj) in _METHOD_TYPES and isinstance(__obj.__self__, str):
             # `getattr` has let only public methods of strings through, and they take no context: call it straight.
-            if args:
-                if isinstance(args[0], types.GeneratorType):
-                    args = (list(args[0]), *args[1:])
-                __self.budget.string_method(__obj.__self__, __obj.__name__, args)
+            if __obj.__name__ == "join" and args:
+                args = (__self.budget.bounded(args[0]), *args[1:])
+            __self.budget.string_method(__obj.__self__, __obj.__name__, args)
             if kwargs:
                 kwargs.pop("_loop_vars", None)
                 kwargs.pop("_block_vars", None)
             return __obj(*args, **kwargs)
+        if isinstance(__obj, LoopContext):
+            __self.open_scope()
+            try:
+                return super().call(__context, __obj, *args, **kwargs)
+            finally:
+                __self.close_scope()
         return super().call(__context, __obj, *args, **kwargs)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         wrapped = super().wrap_str_format(value)
-        if wrapped is not None:
-            self.budget.widths(value.__self__)
-        return wrapped
+        if wrapped is None:
+            return None
+        pattern: str = value.__self__
+
+        def bounded_format(*args: Any, **kwargs: Any) -> str:
+            self.budget.pattern(pattern, [*args, *kwargs.values()])
+            return wrapped(*args, **kwargs)
+
+        return bounded_format
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return attr not in _BYTES_METHODS and super().is_safe_attribute(obj, attr, value)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: Jinja's own rules, with the checks left out where their answer is known.
@@ -215,54 +249,29 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         separators: tuple[str, str] | None = None,
         sort_keys: bool = False,
     ) -> str:
-        if isinstance(indent, int):
-            self.budget.text(indent)
+        self._check_json(x, indent, separators)
         return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
+    def _check_json(self, value: Any, indent: int | str | None, separators: tuple[str, str] | None) -> None:
+        """Check the size of JSON: escapes, and an indentation and separators for every item."""
+        step = " " * min(indent, 1_000) if isinstance(indent, int) else indent or ""
+        for repeated in (step, *(separators or ())):
+            separator_length(repeated)
+        self.budget.text(self.budget.weight(value) * (6 + len(step) + sum(map(len, separators or ()))))
+
     def _strftime_now(self, format: str) -> str:
+        separator_length(format)
         return self.now().strftime(format)
 
     def _lipsum(self, n: int = 5, html: bool = True, min: int = 20, max: int = 100) -> str:
         self.budget.text(n * max * 8)
         return lorem_ipsum(n, html, min, max)
 
-    def _bounded_filters(self) -> dict[str, Callable[..., Any]]:
-        bounded: dict[str, Callable[..., Any]] = {}
-        for name in ("center", "indent", "wordwrap", "batch", "slice", "round"):
-            bounded[name] = self._with_bounded_numbers(self.filters[name])
-        plain_replace = self.filters["replace"]
-
-        @jinja2.pass_eval_context
-        def replace(context: Any, s: Any, old: Any, new: Any, count: int | None = None) -> str:
-            self.budget.string_method(str(s), "replace", (str(old), str(new)))
-            result: str = plain_replace(context, s, old, new, count)
-            return result
-
-        plain_format = self.filters["format"]
-
-        def format(value: Any, *args: Any, **kwargs: Any) -> str:
-            self.budget.widths(str(value))
-            result: str = plain_format(value, *args, **kwargs)
-            return result
-
-        bounded["replace"] = replace
-        bounded["format"] = format
-        return bounded
-
-    def _with_bounded_numbers(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def checked(*args: Any, **kwargs: Any) -> Any:
-            for value in (*args, *kwargs.values()):
-                if isinstance(value, int):
-                    self.budget.list(value)
-            return function(*args, **kwargs)
-
-        if hasattr(function, "jinja_pass_arg"):
-            checked.jinja_pass_arg = function.jinja_pass_arg  # type: ignore[attr-defined]
-        return checked
-
 
 _DICT_NAMES = frozenset(dir(dict))
-_SAFE_TEXT_METHODS = frozenset(name for name in dir(str) if not name.startswith(("_", "format")))
+_SAFE_TEXT_METHODS = frozenset(name for name in dir(str) if not name.startswith(("_", "format", "encode")))
+_BYTES_METHODS = frozenset({"encode", "to_bytes"})
+"""No chat template needs bytes, and nothing here bounds them."""
 _METHOD_TYPES = (types.BuiltinMethodType, types.MethodType)
 
 
@@ -274,8 +283,9 @@ class TracingEnvironment(ChatEnvironment):
     def __init__(self) -> None:
         self.trace = Trace()
         super().__init__()
-        bounded = {name: self.filters[name] for name in ("center", "wordwrap")}
-        self.filters.update(tracing_filters({**self.filters, **bounded}))
+        own = {**self.filters, **tracing_filters(self.filters)}
+        self.filters.update(own)
+        self.filters.update({name: function for name, function in guarded_filters(self).items() if name in own})
 
     @staticmethod
     def concat(parts: Iterable[str]) -> str:
@@ -341,7 +351,7 @@ class TracingEnvironment(ChatEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "%" and isinstance(left, str) and not isinstance(left, (SafeText, Markup)):
-            self.budget.widths(left)
+            self.budget.pattern(left, right)
             return percent(left, right)
         texts = operator == "+" and isinstance(left, str) and isinstance(right, str)
         if texts and (isinstance(left, (SafeText, Markup)) or isinstance(right, (SafeText, Markup))):
@@ -352,8 +362,8 @@ class TracingEnvironment(ChatEnvironment):
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  (a template may pass `self=`)
         if args and type(__obj) is types.BuiltinMethodType and type(__obj.__self__) is str:
             owner = __obj.__self__
-            if isinstance(args[0], types.GeneratorType):
-                args = (list(args[0]), *args[1:])
+            if __obj.__name__ == "join":
+                args = (__self.budget.bounded(args[0]), *args[1:])
             if any(_holds_traced(argument) for argument in args):
                 __obj = getattr(make_traced(owner, runs_of(owner)), __obj.__name__, __obj)
         return super().call(__context, __obj, *args, **kwargs)
@@ -367,6 +377,7 @@ class TracingEnvironment(ChatEnvironment):
         is_map = value.__name__ == "format_map"
 
         def traced_format(*args: Any, **kwargs: Any) -> str:
+            self.budget.pattern(pattern, [*args, *kwargs.values()])
             if is_map:
                 return formatter.vformat(pattern, (), args[0])
             return formatter.vformat(pattern, args, kwargs)
@@ -381,8 +392,7 @@ class TracingEnvironment(ChatEnvironment):
         separators: tuple[str, str] | None = None,
         sort_keys: bool = False,
     ) -> str:
-        if isinstance(indent, int):
-            self.budget.text(indent)
+        self._check_json(x, indent, separators)
         return json_text(
             self.trace, x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
         )
@@ -410,13 +420,13 @@ class _TracedFormatter(SandboxedFormatter):
                 position = start + len(literal) if start >= 0 else position
             if field is None:
                 continue
+            if "{" in (specification or ""):
+                return coarse(expected, *strings_within([*args, *kwargs.values()]))
             if field == "" or field.startswith((".", "[")):
                 field = f"{automatic}{field}"
                 automatic += 1
             value, _ = self.get_field(field, args, kwargs)
-            value = self.convert_field(value, conversion)
-            pieces.append(self.format_field(value, specification or ""))
-        result = concatenate([piece if isinstance(piece, str) else str(piece) for piece in pieces])
-        if result == expected:
-            return result
-        raise TemplateLimitExceeded("the template nests replacement fields in a format string")
+            piece = self.format_field(self.convert_field(value, conversion), specification or "")  # type: ignore[arg-type]
+            pieces.append(piece if isinstance(piece, TracedText) else coarse(piece, *strings_within(value)))
+        result = concatenate(pieces)
+        return result if result == expected else coarse(expected, *strings_within([*args, *kwargs.values()]))

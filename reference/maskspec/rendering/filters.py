@@ -6,9 +6,11 @@ The rest of Jinja's filters work through string methods, which are traced.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import markupsafe
 from jinja2 import filters as jinja_filters
 from jinja2 import pass_environment, pass_eval_context
 from markupsafe import Markup
@@ -49,21 +51,34 @@ def escape(value: Any) -> str:
     text = value if isinstance(value, str) else str(value)
     if not any(character in text for character in _ESCAPES):
         return _safe(text)
+    special = [found.start() for found in re.finditer("[&<>\"']", text)]
+    if len(special) > _MOST_ENTITIES:
+        return _safe(coarse(str.__str__(markupsafe.escape(str.__str__(text))), text))
+    traced = _traced(text)
     pieces: list[str] = []
-    for character in text if isinstance(text, TracedText) else make_traced(text, runs_of(text)):
-        entity = _ESCAPES.get(character)
-        if entity is None:
-            pieces.append(character)
-        else:
-            pieces.append(make_traced(entity, runs_of(character) * len(entity)))
+    position = 0
+    for found in special:
+        pieces.append(traced[position:found])
+        entity = _ESCAPES[text[found]]
+        pieces.append(make_traced(entity, runs_of(traced[found]) * len(entity)))
+        position = found + 1
+    pieces.append(traced[position:])
     return _safe(concatenate(pieces))
+
+
+_MOST_ENTITIES = 10_000
+"""A text with more is attributed coarsely."""
 
 
 @pass_eval_context
 def _join(context: Any, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
     if attribute is not None:
         value = map(jinja_filters.make_attrgetter(context.environment, attribute), value)
-    return _traced(str(d)).join([context.environment.as_text(item) for item in value])
+    budget = context.environment.budget
+    separator = _traced(str(d))
+    parts = [context.environment.as_text(item) for item in budget.bounded(value)]
+    budget.string_method(separator, "join", (parts,))
+    return separator.join(parts)
 
 
 @pass_eval_context
@@ -78,7 +93,7 @@ def _replace(context: Any, s: str, old: str, new: str, count: int | None = None)
 def _format(environment: Any, value: str, *args: Any, **kwargs: Any) -> str:
     if args and kwargs:
         return jinja_filters.do_format(value, *args, **kwargs)
-    environment.budget.widths(value)
+    environment.budget.pattern(str(value), kwargs or args)
     return percent(environment.as_text(value), kwargs or args)
 
 

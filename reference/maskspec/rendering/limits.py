@@ -1,17 +1,18 @@
 """Bounds on what a template may spend, because templates are untrusted code.
 
 The sandbox keeps a template away from Python; these limits keep it from
-taking the machine's time and memory. Time is checked at every loop iteration
-and every operation that can be long; sizes are checked before the string or
-list is built.
+taking the machine's time and memory. Time is checked at every loop iteration,
+call and filter. Sizes are checked before a string, list or number is built:
+once a single operation of the interpreter has started, nothing can stop it.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from maskspec.errors import TemplateLimitExceeded
@@ -21,23 +22,54 @@ __all__ = ["Budget", "Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one rendering may use: `seconds` of wall time, `characters` in any one string, `items` in any one list."""
+    """What one rendering may use: `seconds` of wall time, `characters` in any one text, `items` in any one list.
+
+    All texts that a rendering builds along the way may together have forty
+    times `characters`; a list or mapping may hold as many characters as a text.
+    """
 
     seconds: float = 20.0
-    characters: int = 32_000_000
+    characters: int = 16_000_000
     items: int = 1_000_000
+
+
+_TOTAL = 40
+"""How many times the longest text all texts together may have. Collecting a long conversation in a variable, turn by
+turn, builds it many times over."""
+
+_MOST_BITS = 20_000
+"""Of an integer; six thousand digits, more than Python converts to text without being asked."""
+
+_GROWING_METHODS = frozenset(
+    {
+        "replace",
+        "join",
+        "split",
+        "rsplit",
+        "splitlines",
+        "translate",
+        "center",
+        "ljust",
+        "rjust",
+        "zfill",
+        "expandtabs",
+    }
+)
+_PADDING_METHODS = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs"})
 
 
 class Budget:
     """Limits that are being spent by one rendering."""
 
-    __slots__ = ("_deadline", "characters", "items", "limits")
+    __slots__ = ("_deadline", "_left", "_weights", "characters", "items", "limits")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.characters = limits.characters
         self.items = limits.items
         self._deadline = time.monotonic() + limits.seconds
+        self._left = _TOTAL * limits.characters
+        self._weights: dict[int, tuple[int, Any]] = {}
 
     def tick(self) -> None:
         """Raise when the time is used up; cheap enough for every loop iteration."""
@@ -48,14 +80,15 @@ class Budget:
             )
 
     def text(self, characters: int) -> None:
-        """Raise when a string of this many characters would be too long."""
-        if characters > self.characters:
+        """Count a text of this many characters that is about to be built."""
+        self._left -= characters
+        if characters > self.characters or self._left < 0:
             raise TemplateLimitExceeded(
-                f"the template builds a text of more than {self.characters:,} characters; "
+                f"the template builds texts of more than {self.characters:,} characters; "
                 "raise Limits(characters=…) if that is expected"
             )
 
-    def list(self, items: int) -> None:
+    def sequence(self, items: int) -> None:
         """Raise when a list of this many items would be too long."""
         if items > self.items:
             raise TemplateLimitExceeded(
@@ -63,44 +96,112 @@ class Budget:
                 "raise Limits(items=…) if that is expected"
             )
 
+    def integer(self, bits: float) -> None:
+        """Raise when an integer of this many bits would be too large."""
+        if bits > _MOST_BITS:
+            raise TemplateLimitExceeded(f"the template computes an integer of more than {_MOST_BITS:,} bits")
+
+    def bounded(self, values: Iterable[Any]) -> list[Any]:
+        """A list of the values, of which there may be no more than the limit."""
+        if isinstance(values, Sized):
+            self.sequence(len(values))
+        found = list(islice(values, self.items + 1))
+        self.sequence(len(found))
+        return found
+
+    # Containers
+
+    def collect(self, container: Any) -> Any:
+        """Count a list, tuple or mapping that has just been built, with all that it holds.
+
+        Containers can hold each other many times over, so a small one can stand
+        for an endless text. Each is weighed once, from the weights of what it
+        holds, and a reference keeps its identity from being reused.
+        """
+        weight = self._weigh(container)
+        self.text(weight)
+        self._weights[id(container)] = (weight, container)
+        return container
+
+    def weight(self, value: Any) -> int:
+        """The number of characters and items in a value."""
+        if isinstance(value, str):
+            return len(value) + 1
+        if isinstance(value, (list, tuple, Mapping)):
+            known = self._weights.get(id(value))
+            return known[0] if known is not None else self._weigh(value)
+        return 1
+
+    def _weigh(self, container: Any) -> int:
+        members: Iterable[Any] = container
+        if isinstance(container, Mapping):
+            members = (part for item in container.items() for part in item)
+        weight = 1
+        for member in members:
+            weight += self.weight(member)
+        return weight
+
+    # Operators
+
+    def add(self, left: Any, right: Any) -> None:
+        """Check the size of `left + right`."""
+        if isinstance(left, str) and isinstance(right, str):
+            self.text(len(left) + len(right))
+        elif isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+            self.sequence(len(left) + len(right))
+
     def multiply(self, left: Any, right: Any) -> None:
-        """Check the size of `left * right` before it is computed."""
+        """Check the size of `left * right`."""
+        if isinstance(left, int) and isinstance(right, int):
+            self.integer(left.bit_length() + right.bit_length())
+            return
         for value, count in ((left, right), (right, left)):
-            if not isinstance(count, int):
-                continue
-            if isinstance(value, str):
-                self.text(len(value) * count)
-            elif isinstance(value, (list, tuple)):
-                self.list(len(value) * count)
-            elif isinstance(value, int):
-                self.text(int((value.bit_length() + count.bit_length()) * 0.302))
+            if isinstance(count, int) and count > 0:
+                if isinstance(value, str):
+                    self.text(len(value) * count)
+                elif isinstance(value, (list, tuple)):
+                    self.sequence(len(value) * count)
+                    self.text(self.weight(value) * count)
 
     def power(self, left: Any, right: Any) -> None:
-        """Check the size of `left ** right` before it is computed."""
+        """Check the size of `left ** right`."""
         if isinstance(left, int) and isinstance(right, int) and right > 0:
-            self.text(int(left.bit_length() * right * 0.302))
+            self.integer(left.bit_length() * right)
 
-    def widths(self, pattern: str) -> None:
-        """Check the field widths and precisions written in a format string."""
-        for digits in re.findall(r"\d+", pattern):
-            if len(digits) > 3:
-                self.text(int(digits[:12]))
+    # Formatting
+
+    def pattern(self, pattern: str, values: Any) -> None:
+        """Check the size of a format string, `%` or braces, filled with values."""
+        widths = sum(int(digits[:12]) for digits in re.findall(r"\d+", pattern) if len(digits) > 2)
+        fields = pattern.count("%") + pattern.count("{")
+        longest = self.weight(values)
+        if "*" in pattern or "{:{" in pattern or ":{" in pattern:
+            longest += max((abs(value) for value in _flat(values) if isinstance(value, int)), default=0)
+        self.text(len(pattern) + widths + fields * 6 * longest)
 
     def string_method(self, text: str, name: str, args: Sequence[Any]) -> None:
         """Check the size of the result of a string method before it is called."""
         if name not in _GROWING_METHODS:
             return
-        if name == "replace" and len(args) >= 2 and isinstance(args[0], str) and isinstance(args[1], str):
-            growth = len(args[1]) - len(args[0])
-            if growth > 0:
+        if name == "replace":
+            if len(args) >= 2 and isinstance(args[0], str) and isinstance(args[1], str):
+                growth = max(0, len(args[1]) - len(args[0]))
                 self.text(len(text) + growth * text.count(args[0]))
-        elif name in _PADDING_METHODS and args and isinstance(args[0], int):
-            times = text.count("\t") if name == "expandtabs" else 1
-            self.text(args[0] * times)
-        elif name == "join" and args and isinstance(args[0], (list, tuple)):
-            parts = [part for part in args[0] if isinstance(part, str)]
-            self.text(sum(map(len, parts)) + len(text) * len(args[0]))
+        elif name in _PADDING_METHODS:
+            if args and isinstance(args[0], int):
+                self.text(len(text) + args[0] * (text.count("\t") if name == "expandtabs" else 1))
+        elif name == "join":
+            parts = args[0] if args and isinstance(args[0], (list, tuple)) else ()
+            self.text(sum(len(part) for part in parts if isinstance(part, str)) + len(text) * len(parts))
+        elif name == "translate":
+            table = args[0] if args and isinstance(args[0], Mapping) else {}
+            self.text(len(text) * max((len(value) for value in table.values() if isinstance(value, str)), default=1))
+        else:
+            separator = args[0] if args and isinstance(args[0], str) and name != "splitlines" else None
+            self.sequence(text.count(separator) if separator else len(text) // 2)
 
 
-_GROWING_METHODS = frozenset({"replace", "join", "center", "ljust", "rjust", "zfill", "expandtabs"})
-_PADDING_METHODS = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs"})
+def _flat(values: Any) -> Iterable[Any]:
+    if isinstance(values, Mapping):
+        return values.values()
+    return values if isinstance(values, (list, tuple)) else (values,)

@@ -31,7 +31,7 @@ from maskspec.errors import (
 from maskspec.rendering.environment import ChatEnvironment, TracingEnvironment
 from maskspec.rendering.limits import Budget, Limits
 from maskspec.rendering.origins import Origin, OriginKind
-from maskspec.rendering.trace import Trace
+from maskspec.rendering.trace import REASONING_NAMES, Trace
 from maskspec.rendering.traced import runs_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ __all__ = ["Clock", "ConversationRenderer", "Rendering", "Span", "Template", "co
 
 Clock = Callable[[], datetime.datetime]
 """What `strftime_now` reads; the default is the machine's clock."""
-
-_REASONING_NAMES = ("reasoning_content", "thinking", "reasoning")
 
 
 class Span(NamedTuple):
@@ -143,8 +141,10 @@ class Template:
             raise TemplateSecurityError(f"the sandbox refused the template: {error}") from error
         except jinja2.TemplateError as error:
             raise TemplateRejected(f"the template rejects this conversation: {error}") from error
-        except (RecursionError, MemoryError) as error:
-            raise TemplateLimitExceeded(f"the template used up the stack or memory ({type(error).__name__})") from error
+        except RecursionError:
+            raise TemplateLimitExceeded("the template used up the stack; it nests or recurses too deeply") from None
+        except MemoryError:
+            raise TemplateLimitExceeded("the template used up the memory") from None
         except OverflowError as error:
             raise TemplateLimitExceeded(f"the template exceeded a limit: {error}") from error
         except Exception as error:  # a template can provoke any exception of the operations it uses
@@ -196,7 +196,8 @@ class ConversationRenderer:
         moment = (clock or datetime.datetime.now)()
         self._clock: Clock = lambda: moment
         self.messages = [_alias_reasoning(message) for message in conversation.to_template_messages()]
-        self._variables: dict[str, Any] = {"documents": None, **(special_tokens or {}), **(template_kwargs or {})}
+        variables = {"documents": None, **(special_tokens or {}), **(template_kwargs or {})}
+        self._variables: dict[str, Any] = {name: _plain(value) for name, value in variables.items()}
         self._variables["tools"] = (
             conversation.to_template_tools() if tools is None else [_plain(tool) for tool in tools]
         )
@@ -236,7 +237,7 @@ class ConversationRenderer:
 
 def _alias_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:
     """Reasoning under each name that templates read (source: transformers, `_alias_reasoning_fields`)."""
-    for name in _REASONING_NAMES:
+    for name in REASONING_NAMES:
         reasoning = message.get(name)
         if reasoning is not None:
             return {"thinking": reasoning, **message, "reasoning_content": reasoning}
@@ -244,11 +245,23 @@ def _alias_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """Plain JSON types and nothing else: objects of other types carry methods that a sandbox cannot judge.
+
+    Anything that has no plain form becomes a placeholder that names its type,
+    as in transformers' `_plain_template_data`.
+    """
+    if value is None or type(value) in (str, int, float, bool):
+        return value
+    for kind, plain in ((str, str.__str__), (int, int.__int__), (float, float.__float__)):
+        if isinstance(value, kind):
+            return plain(value)  # type: ignore[arg-type]  # the pairs match
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
         return [_plain(item) for item in value]
-    return value
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    return f"<{type(value).__name__}>"
 
 
 def render(

