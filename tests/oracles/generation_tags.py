@@ -46,9 +46,9 @@ class Difference(Enum):
 REASONS: Mapping[Difference, str] = {
     Difference.TAIL: "the newline after the stop is inside the tags; EITHER by the principle, so both are right",
     Difference.OPENING: "the whole opening is inside the tags, although the generation prompt supplies it",
-    Difference.OPENING_END: "only the newline that ends the opening is inside the tags; the generation prompt ends with it",
+    Difference.OPENING_END: "only the newline that ends the opening is tagged; the generation prompt ends with it",
     Difference.PREFILL: "the think tag that the generation prompt supplies is inside the tags",
-    Difference.UNCONFIRMED_OPENING: "the template has no generation prompt and its leading space is inside the tags; EITHER",
+    Difference.UNCONFIRMED_OPENING: "the template has no generation prompt and its leading space is tagged; EITHER",
     Difference.END_OF_TEXT: "the template prints its end-of-sequence token after the last stop, and tags it; "
     "the model has stopped before",
 }
@@ -278,16 +278,15 @@ def table(rows: Sequence[Row]) -> str:
     lines = [
         f"# The reference against the generation tags of trl {VERSION}",
         "",
-        "Written by `python -m tests.oracles.generation_tags`; a test compares it with what it finds. Counted are characters of the",
-        "fixed conversations that each template renders: inside the tags, the same by tags and principle, and different, by kind.",
+        "Written by `python -m tests.oracles.generation_tags`; a test compares it with what it finds. Counted are",
+        "characters of the fixed conversations that each template renders: inside the tags, the same by tags and",
+        "principle, and different, by kind.",
         "",
         "| template | conversations | characters | tagged | agree | differences |",
         "|---|--:|--:|--:|--:|---|",
     ]
     for row in rows:
-        kinds = ", ".join(
-            f"{kind.value} {row.differences[kind]}" for kind in Difference if row.differences[kind]
-        )
+        kinds = ", ".join(f"{kind.value} {row.differences[kind]}" for kind in Difference if row.differences[kind])
         lines.append(
             f"| {row.template.removesuffix('_training')} | {row.conversations} | {row.characters} | {row.tagged} "
             f"| {row.agreed} | {kinds or 'none'} |"
@@ -301,7 +300,8 @@ def table(rows: Sequence[Row]) -> str:
         total.differences.update(row.differences)
     kinds = ", ".join(f"{kind.value} {total.differences[kind]}" for kind in Difference if total.differences[kind])
     lines.append(
-        f"| **all {len(rows)}** | {total.conversations} | {total.characters} | {total.tagged} | {total.agreed} | {kinds} |"
+        f"| **all {len(rows)}** | {total.conversations} | {total.characters} | {total.tagged} "
+        f"| {total.agreed} | {kinds} |"
     )
     lines += ["", "| difference | what it is |", "|---|---|"]
     lines += [f"| {kind.value} | {REASONS[kind]} |" for kind in Difference]

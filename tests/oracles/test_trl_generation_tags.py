@@ -1,4 +1,4 @@
-"""The trained characters of the reference and those inside trl's generation tags: the same, or different for a named reason."""
+"""The trained characters of the reference and those inside trl's generation tags: the same, or the reason why not."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ import pytest
 
 pytestmark = pytest.mark.packaging
 
+CACHES = {"__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+
 PROBE = """
 import json, pathlib, sys
 from importlib.metadata import version
@@ -75,7 +77,7 @@ def files_below(root: Path) -> set[str]:
     return {
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        if path.is_file() and not CACHES & set(path.relative_to(root).parts)
     }
 
 
@@ -126,4 +128,8 @@ def test_each_installation_finds_its_data(
     script = python.with_name("maskspec")
     assert "check" in run(script, "--help", cwd=elsewhere)
     assert "RENDER-1" in run(script, "rules", cwd=elsewhere)
-    assert "chatml" in run(script, "corpus", "list", cwd=elsewhere)
+    listed = run(script, "corpus", "list", cwd=elsewhere).splitlines()
+    assert next(line.split(maxsplit=1)[1] for line in listed if line.startswith("chatml+tiktoken ")) == (
+        "embedded, not loadable here"
+    )
+    assert 'python -m pip install "maskspec[suite]"' in run(script, "corpus", "list", "--missing", cwd=elsewhere)

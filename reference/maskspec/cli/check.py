@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -64,6 +66,10 @@ def command(
     """
     import traceback
 
+    # Hypothesis would leave a folder `.hypothesis` wherever the command is run.
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(caches / "maskspec" / "hypothesis"))
+
     from maskspec.adapters import load_masker
     from maskspec.cli.pairs import select_pairs
     from maskspec.conformance import as_jsonl, as_markdown, as_text, check_masker, save_counterexamples
@@ -90,7 +96,11 @@ def command(
         click.echo(traceback.format_exc(), err=True)
         click.echo("Error: the suite itself failed; the traceback above belongs into a bug report", err=True)
         sys.exit(3)
-    written = {"text": as_text(report, output=output), "markdown": as_markdown(report), "jsonl": as_jsonl(report)}
+    written = {
+        "text": as_text(report, output=output, width=_columns()),
+        "markdown": as_markdown(report),
+        "jsonl": as_jsonl(report),
+    }
     if output is not None:
         save_counterexamples(report, output)
         for kind, text in written.items():
@@ -99,21 +109,38 @@ def command(
     sys.exit(int(report.exit_code))
 
 
+def _columns() -> int:
+    """The columns of the terminal within what reads well; fixed where there is no terminal."""
+    from maskspec.conformance.writers import WIDTH
+
+    return min(max(shutil.get_terminal_size().columns, 60), 120) if sys.stdout.isatty() else WIDTH
+
+
 def _show(text: str, report: Report, *, plain: bool) -> None:
-    if plain or not sys.stdout.isatty():
+    if plain or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         click.echo(text, nl=False)
         return
-    names = {rule.id for rule in report.rules}
     for line in text.splitlines():
-        stripped = line.lstrip()
-        if line.split(" ", 1)[0] in names or line.startswith("ADAPTER"):
-            click.secho(line, fg="red", bold=True)
-        elif stripped.startswith(">"):
-            click.secho(line, fg="red")
-        elif line.startswith(report.masker + ":"):
-            click.secho(line, fg="green" if int(report.exit_code) == 0 else "red", bold=True)
-        else:
-            click.echo(line)
+        click.secho(line, **_style(line, report))
+
+
+def _style(line: str, report: Report) -> dict[str, Any]:
+    from maskspec.conformance.writers import MEANING
+
+    names = {rule.id for rule in report.rules}
+    broken = {failure.rule.id for failure in report.failures}
+    name = line.strip().partition(" ")[0]
+    if line.startswith(f"{report.masker}:"):
+        return {"fg": "green" if int(report.exit_code) == 0 else "red", "bold": True}
+    if line.partition(" ")[0] in names or line.startswith("ADAPTER"):
+        return {"fg": "red", "bold": True}
+    if line.lstrip().startswith("> ") or name in broken:
+        return {"fg": "red"}
+    if line in ("Rules", "Never asked", MEANING) or line.startswith(("Pairs: ", "Why rules were", "Not installed")):
+        return {"bold": True}
+    if line.endswith("(never asked)"):
+        return {"dim": True}
+    return {}
 
 
 @contextmanager
@@ -124,7 +151,7 @@ def _progress(*, no_color: bool) -> Iterator[Callable[[Progress], None]]:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=None)
 

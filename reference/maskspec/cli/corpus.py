@@ -1,10 +1,22 @@
-"""`maskspec corpus`: the templates, tokenizers and pairs that are here, and the command for each that is not."""
+"""`maskspec corpus`: the templates, tokenizers and pairs that are here, and the command for each that is not.
+
+Everything is listed where nothing optional is installed, too: no tokenizer is
+loaded, and what could not be loaded is marked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
 import click
 
+if TYPE_CHECKING:
+    from maskspec.corpus import MissingPair, Pair
+
 __all__ = ["command"]
+
+_ABSENT = "not loadable here"
 
 
 @click.group("corpus")
@@ -17,42 +29,98 @@ def command() -> None:
 @click.option("--missing", is_flag=True, help="Only what is not installed, with the command that installs it.")
 def listing(what: str, missing: bool) -> None:
     """List the pairs, templates or tokenizers at hand."""
-    from maskspec.corpus import embedded_templates, embedded_tokenizers, real_pairs
-
-    real = real_pairs()
-    if missing:
-        for absent in real.missing:
-            click.echo(f"{absent.name:<32} needs {', '.join(absent.packages)}: {absent.install}")
-        if not real.missing:
-            click.echo("nothing is missing")
-        return
-    if what == "templates":
-        for template in embedded_templates():
-            stops = " ".join(template.stops) or "none declared"
-            tags = "generation tags" if template.has_generation_tags else ""
-            click.echo(f"{template.name:<32} embedded   stops: {stops:<28} {tags}".rstrip())
-        for pair in real.found:
-            click.echo(f"{pair.name:<32} installed  {pair.template.origin}")
-    elif what == "tokenizers":
-        for tokenizer in embedded_tokenizers():
-            click.echo(f"{tokenizer.name:<32} embedded   {tokenizer.description}")
-        for pair in real.found:
-            click.echo(f"{pair.name:<32} installed  {pair.licence}")
-    else:
-        _pairs()
-    if real.missing:
-        click.echo(
-            f"{len(real.missing)} real pair(s) are not installed; see `maskspec corpus list --missing`", err=True
-        )
-
-
-def _pairs() -> None:
     from maskspec.conformance import default_pairs
+    from maskspec.corpus import SUITE, real_pairs
 
-    for pair in default_pairs()[0]:
-        modes = [pair.kind.value]
+    pairs = default_pairs()[0]
+    absent = real_pairs().missing
+    if missing:
+        _show_missing(pairs, absent)
+        return
+    rows = {"pairs": _pairs, "templates": _templates, "tokenizers": _tokenizers}[what](pairs, absent)
+    _show(list(rows))
+    lacking = _lacking(pairs)
+    if lacking:
+        click.echo(f"{_ABSENT}: what needs {', '.join(lacking)}; install with: {SUITE}", err=True)
+    if absent:
+        click.echo(f"{len(absent)} real pair(s) are not installed; see `maskspec corpus list --missing`", err=True)
+
+
+def _pairs(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator[tuple[str, str]]:
+    for pair in pairs:
+        marks = [pair.kind.value]
         if pair.slow:
-            modes.append("slow tokenizer")
+            marks.append("slow tokenizer")
         if pair.markers.value == "plain":
-            modes.append("markers as plain text")
-        click.echo(f"{pair.name:<48} {', '.join(modes)}")
+            marks.append("markers as plain text")
+        if pair.lacking:
+            marks.append(_ABSENT)
+        yield pair.name, ", ".join(marks)
+    for missing in absent:
+        yield missing.name, f"package, {_ABSENT}"
+
+
+def _templates(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator[tuple[str, str]]:
+    from maskspec.corpus import Kind, embedded_templates
+
+    for template in embedded_templates():
+        stops = " ".join(template.stops) or "none declared"
+        yield template.name, f"embedded  stops: {stops}{', generation tags' if template.has_generation_tags else ''}"
+    for pair in pairs:
+        if pair.kind is Kind.PACKAGE:
+            yield pair.name, f"package   {pair.template.origin}"
+    for missing in absent:
+        yield missing.name, f"package   {_ABSENT}"
+
+
+def _tokenizers(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator[tuple[str, str]]:
+    from maskspec.corpus import Kind, embedded_tokenizers
+
+    lacking = {pair.name.partition("+")[2]: pair.lacking for pair in pairs if pair.kind is Kind.EMBEDDED}
+    for tokenizer in embedded_tokenizers():
+        mark = f"{_ABSENT}: " if lacking[tokenizer.name] else ""
+        yield tokenizer.name, f"embedded  {mark}{tokenizer.description}"
+    for pair in pairs:
+        # A pair with another template for the same vocabulary has a plus in its name.
+        if pair.kind is Kind.PACKAGE and "+" not in pair.name:
+            yield pair.name, f"package   {pair.licence}"
+    for missing in absent:
+        yield missing.name, f"package   {_ABSENT}"
+
+
+def _show_missing(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> None:
+    """What is not installed, then the commands that install all of it."""
+    from maskspec.corpus import SUITE, trl_templates
+    from maskspec.errors import MissingPackageError
+
+    rows: list[tuple[str, str]] = []
+    commands: dict[str, None] = {}
+    lacking = _lacking(pairs)
+    if lacking:
+        rows.append((f"{sum(bool(pair.lacking) for pair in pairs)} embedded pairs", f"need {', '.join(lacking)}"))
+        commands[SUITE] = None
+    for missing in absent:
+        rows.append((missing.name, f"needs {', '.join(missing.packages)}"))
+        commands.update(dict.fromkeys(missing.install.split(" && ")))
+    try:
+        trl_templates()
+    except MissingPackageError as error:
+        rows.append(("trl's training templates", "need trl"))
+        commands[str(error).partition("install it with: ")[2]] = None
+    if not rows:
+        click.echo("nothing is missing")
+        return
+    _show(rows)
+    click.echo("\nInstall with:")
+    for each in commands:
+        click.echo(f"  {each}")
+
+
+def _lacking(pairs: Iterable[Pair]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for pair in pairs for name in pair.lacking))
+
+
+def _show(rows: Sequence[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, rest in rows:
+        click.echo(f"{name:<{width}}  {rest}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +31,21 @@ _STYLES: dict[Zone, str] = {
     Zone.TAIL: "bright_black",
     Zone.CONTEXT: "white",
 }
-_MARKS = {Verdict.TRAIN: "train", Verdict.IGNORE: "-", Verdict.EITHER: "either"}
+_MEANINGS: dict[Zone, str] = {
+    Zone.OPENING: "comes before the turn; the prompt supplies it",
+    Zone.REASONING: "reasoning of the message",
+    Zone.CONTENT: "content of the message",
+    Zone.TOOL_CALL: "tool calls of the message",
+    Zone.SCAFFOLD: "template text inside the turn",
+    Zone.STOP: "ends the turn",
+    Zone.TAIL: "template text after the stop",
+    Zone.CONTEXT: "belongs to no message",
+}
+_HEADER = ("index", "id", "token", "message", "zone", "verdict", "reason")
+_TOKEN = _HEADER.index("token")
+_IGNORED = -100
+_TOKEN_LEAST, _TOKEN_MOST = 8, 24
+_REASON_MOST = 25
 
 
 def show_mask(
@@ -49,7 +65,7 @@ def show_mask(
         legacy_windows=False if os.name != "nt" else None,
     )
     console.print(Text(title, style="bold"))
-    console.print(_tokens(result, conversation))
+    console.print(_tokens(result, conversation, console.width))
     if result.hazards:
         console.print()
         console.print(Text("Hazards", style="bold"))
@@ -57,37 +73,62 @@ def show_mask(
             where = [] if hazard.token is None else [f"token {hazard.token}"]
             where += [] if hazard.message is None else [f"message {hazard.message}"]
             place = f" ({', '.join(where)})" if where else ""
-            console.print(Text(f"  {hazard.kind.name}{place}: {hazard.detail}", style="yellow"))
+            line = f"{hazard.kind.name}{place}: {hazard.detail}"
+            wrapped = textwrap.wrap(line, console.width, initial_indent="  ", subsequent_indent="    ")
+            console.print(Text("\n".join(wrapped), style="yellow"))
     console.print()
-    legend = Text("Zones: ")
-    present = dict.fromkeys(token.zone for token in result.tokens)
-    for number, zone in enumerate(zone for zone in Zone if zone in present):
-        legend.append("  " if number else "")
-        legend.append(zone.name, style=_STYLES[zone])
-    console.print(legend)
+    console.print(_zones(result))
+    console.print()
     console.print(Text(_counts(result)))
 
 
-def _tokens(result: Mask, conversation: Conversation) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    table.add_column("index", justify="right", no_wrap=True)
-    table.add_column("id", justify="right", no_wrap=True)
-    table.add_column("token", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("message", no_wrap=True)
-    table.add_column("zone", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("reason", overflow="fold")
-    for token in result.tokens:
-        style = _STYLES[token.zone]
-        table.add_row(
+def _tokens(result: Mask, conversation: Conversation, width: int) -> Table:
+    rows = [
+        (
             str(token.index),
             str(token.id),
-            Text(spelled(token), style=f"{style} underline" if token.verdict is Verdict.TRAIN else style),
+            spelled(token),
             "" if token.message is None else f"{token.message} {conversation[token.message].role}",
-            Text(token.zone.name, style=style),
-            Text(_MARKS[token.verdict], style="bold" if token.verdict is Verdict.TRAIN else ""),
+            token.zone.name,
+            token.verdict.value,
             token.reason,
         )
+        for token in result.tokens
+    ]
+    widest = [max(map(cell_len, column)) for column in zip(_HEADER, *rows, strict=True)]
+    widest[_TOKEN] = min(widest[_TOKEN], _TOKEN_MOST)
+    widest[-1] = min(widest[-1], _REASON_MOST)
+    gap = 2 if sum(widest) + 2 * (len(widest) - 1) <= width else 1
+    # A token is cut before a reason is wrapped: the id still says which token it is.
+    room = width - gap * (len(widest) - 1) - (sum(widest) - widest[_TOKEN])
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    for place, name in enumerate(_HEADER):
+        table.add_column(
+            name,
+            justify="right" if place < _TOKEN else "left",
+            no_wrap=place < len(_HEADER) - 1,
+            max_width=max(min(widest[_TOKEN], room), _TOKEN_LEAST) if place == _TOKEN else None,
+            overflow="ellipsis" if place == _TOKEN else "fold",
+        )
+    for token, row in zip(result.tokens, rows, strict=True):
+        style, trained = _STYLES[token.zone], token.verdict is Verdict.TRAIN
+        styles = ("", "", f"{style} underline" if trained else style, "", style, "bold" if trained else "", "")
+        table.add_row(*(Text(cell, style=look) for cell, look in zip(row, styles, strict=True)))
+    return table
+
+
+def _zones(result: Mask) -> Table:
+    """The legend: every zone that occurs, how many tokens it has, how many carry loss, and what it is."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("zone", "tokens", "loss", "what it is"):
+        table.add_column(name, justify="right" if name in ("tokens", "loss") else "left")
+    tokens = Counter(token.zone for token in result.tokens)
+    trained = Counter(
+        token.zone for token, label in zip(result.tokens, result.labels, strict=True) if label != _IGNORED
+    )
+    for zone in Zone:
+        if zone in tokens:
+            table.add_row(Text(zone.name, style=_STYLES[zone]), str(tokens[zone]), str(trained[zone]), _MEANINGS[zone])
     return table
 
 
@@ -106,8 +147,6 @@ def _visible(character: str) -> str:
 
 def _counts(result: Mask) -> str:
     verdicts = Counter(token.verdict for token in result.tokens)
-    trained = sum(label != -100 for label in result.labels)
-    return (
-        f"{len(result.tokens)} tokens: {verdicts[Verdict.TRAIN]} train, {verdicts[Verdict.EITHER]} either, "
-        f"{verdicts[Verdict.IGNORE]} ignore; {trained} carry loss in the reference's labels"
-    )
+    counts = ", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict)
+    note = " (a masker may train these or not)" if verdicts[Verdict.EITHER] else ""
+    return f"{len(result.tokens)} tokens: {counts}{note}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from maskspec.errors import UsageError
+from maskspec.errors import MissingPackageError, UsageError
 
 if TYPE_CHECKING:
     from maskspec.corpus import Pair
@@ -76,23 +76,34 @@ def select_pairs(
 
     Raises:
         UsageError: a name fits no pair.
+        MissingPackageError: none of the pairs can be loaded here.
     """
     from maskspec.conformance import default_pairs, find_pair
+    from maskspec.corpus import SUITE
 
+    chosen: Sequence[Pair]
+    missing: tuple[str, ...] = ()
     if names:
         if templates or tokenizers:
             raise UsageError("--pair names template and tokenizer already; leave out --template and --tokenizer")
-        return tuple(find_pair(name) for name in names), ()
-    everything, missing = default_pairs()
-    chosen = [
-        pair
-        for pair in everything
-        if (not templates or pair.template.name in templates) and (not tokenizers or tokenizer_name(pair) in tokenizers)
-    ]
-    _require_known(templates, {pair.template.name for pair in everything}, "template")
-    _require_known(tokenizers, {tokenizer_name(pair) for pair in everything}, "tokenizer")
+        chosen = [find_pair(name) for name in names]
+    else:
+        everything, missing = default_pairs()
+        chosen = [
+            pair
+            for pair in everything
+            if (not templates or pair.template.name in templates)
+            and (not tokenizers or tokenizer_name(pair) in tokenizers)
+        ]
+        _require_known(templates, {pair.template.name for pair in everything}, "template")
+        _require_known(tokenizers, {tokenizer_name(pair) for pair in everything}, "tokenizer")
     if not chosen:
         raise UsageError("no pair has both that template and that tokenizer; `maskspec corpus list` lists the pairs")
+    if all(pair.lacking for pair in chosen):
+        packages = dict.fromkeys(name for pair in chosen for name in pair.lacking)
+        raise MissingPackageError(
+            f"no tokenizer can be loaded here: that needs {', '.join(packages)}; install with: {SUITE}"
+        )
     return tuple(chosen), missing
 
 

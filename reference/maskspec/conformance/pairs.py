@@ -25,12 +25,13 @@ _TRAINING: Mapping[str, str] = {
 
 
 def default_pairs() -> tuple[tuple[Pair, ...], tuple[str, ...]]:
-    """The pairs of a full run, and a line for each real pair that is not installed.
+    """The pairs of a full run, and a line for each real pair that is not installed. No tokenizer is loaded.
 
     Every own template runs with every own tokenizer, its markers as tokens of their
     own; once with the markers as plain text; and once with a slow tokenizer. Real
     vocabularies run with their own template, and with trl's training template where
-    trl is installed.
+    trl is installed. An embedded pair is named even where a library that its tokenizer
+    needs is not installed; `Pair.lacking` says so.
     """
     embedded = (
         *embedded_pairs(),

@@ -4,58 +4,95 @@ from __future__ import annotations
 
 import json
 import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from maskspec.conformance.consequences import CONSEQUENCES
 from maskspec.conformance.report import Failure, Report
 from maskspec.rules import Row
 
-__all__ = ["as_jsonl", "as_markdown", "as_text", "failure_lines", "save_counterexamples", "table"]
+__all__ = [
+    "MEANING",
+    "WIDTH",
+    "as_jsonl",
+    "as_markdown",
+    "as_text",
+    "failure_lines",
+    "save_counterexamples",
+    "table",
+]
+
+WIDTH = 100
+"""The columns of a text report that is not written to a terminal."""
+
+MEANING = "What this means for a model trained with these labels"
+"""The heading of the last part of a text report."""
 
 _TABLE_LINES = 10
-_WIDTH = 100
+_REASONS = 12
 
 
-def as_text(report: Report, *, output: Path | None = None) -> str:
-    """The report for a terminal: failures first, then the counts, then one sentence."""
+def as_text(report: Report, *, output: Path | None = None, width: int = WIDTH) -> str:
+    """The report for a terminal of `width` columns: failures, counts, what the failures mean, and one sentence.
+
+    Only commands, which are there to be copied, may be longer than a line.
+    """
     lines: list[str] = []
     for failure in report.failures:
-        lines += [*failure_lines(failure, output=output), ""]
+        lines += [*failure_lines(failure, output=output, width=width), ""]
     lines += _conflicts(report)
     lines += ["Rules", *_tally_lines(report), ""]
-    lines += _pair_lines(report)
+    lines += _never_asked(report, width)
+    lines += _pair_lines(report, width)
     reasons = report.exclusions()
     if reasons:
         lines += ["", "Why rules were excluded (rule x conversation)"]
-        lines += [f"  {count:>7}  {_cut(reason)}" for reason, count in reasons.most_common(12)]
-        if len(reasons) > 12:
-            lines.append(
-                f"  {sum(count for _, count in reasons.most_common()[12:]):>7}  for {len(reasons) - 12} further reasons"
-            )
+        lines += [f"  {count:>7}  {_cut(reason, width - 11)}" for reason, count in reasons.most_common(_REASONS)]
+        rest = reasons.most_common()[_REASONS:]
+        if rest:
+            lines.append(f"  {sum(count for _, count in rest):>7}  for {len(rest)} further reasons")
     if report.missing:
         lines += ["", "Not installed, so not asked"]
         lines += [f"  {item}" for item in report.missing]
-    lines += ["", f"{report.verdict} (profile {report.profile}, seed {report.seed}, {report.seconds:.0f} s)"]
+    if report.failures:
+        lines += ["", MEANING]
+        for rule, sentence in _meanings(report):
+            lines += _wrapped(sentence, width, first=f"  {rule:<9}", then=" " * 11)
+    lines.append("")
+    lines += _wrapped(f"{report.verdict} (profile {report.profile}, seed {report.seed}, {report.seconds:.0f} s)", width)
     return "\n".join(lines) + "\n"
 
 
-def failure_lines(failure: Failure, *, output: Path | None = None) -> list[str]:
+def _meanings(report: Report) -> Iterator[tuple[str, str]]:
+    """Each broken rule with what it means and how much of the run shows it."""
+    for rule in report.rules:
+        shown = [failure for failure in report.failures if failure.rule.id == rule.id]
+        if shown:
+            pairs = len({pair for failure in shown for pair in failure.pairs})
+            tally = report.tallies[rule.id]
+            yield (
+                rule.id,
+                f"{CONSEQUENCES.get(rule.id, rule.sentence)} Seen in {tally.failed} of {tally.run} conversations, "
+                f"on {pairs} pair(s).",
+            )
+
+
+def failure_lines(failure: Failure, *, output: Path | None = None, width: int = WIDTH) -> list[str]:
     """One failure in at most about 25 lines."""
     shown = f"on {failure.pair}"
     if len(failure.pairs) > 1:
         shown += f" and {len(failure.pairs) - 1} other pair(s)"
-    lines = [
-        f"{failure.rule.id} {failure.rule.level.value}  {failure.rule.title}",
-        f"  {failure.rule.sentence}  (spec/{failure.rule.location})",
-        f"  {shown}, {failure.cases} conversation(s): {failure.explanation}",
-        "  smallest conversation:",
-    ]
-    lines += [f"    {_cut(line, 160)}" for line in _conversation(failure)]
+    lines = [f"{failure.rule.id} {failure.rule.level.value}  {failure.rule.title}"]
+    lines += _wrapped(f"{failure.rule.sentence}  (spec/{failure.rule.location})", width, first="  ")
+    lines += _wrapped(f"{shown}, {failure.cases} conversation(s): {failure.explanation}", width, first="  ")
+    lines.append("  smallest conversation:")
+    lines += [f"    {_cut(line, width - 4)}" for line in _conversation(failure)]
     if failure.rows:
         lines += [f"    {line}" for line in table(failure.rows)]
-    lines.append(f"  look closer: {reproduce(failure, output=output)}")
+    lines += ["  look closer:", *(f"    {line}" for line in reproduce(failure, output=output).splitlines())]
     return lines
 
 
@@ -77,7 +114,7 @@ def reproduce(failure: Failure, *, output: Path | None = None) -> str:
     if failure.tools is not None:
         record["tools"] = [dict(tool) for tool in failure.tools]
     source = json.dumps(record, ensure_ascii=True, default=str)
-    return f"printf %s {shlex.quote(source)} | {shlex.join(['maskspec', 'trace', *place, '-'])}"
+    return f"printf %s {shlex.quote(source)} |\n  {shlex.join(['maskspec', 'trace', *place, '-'])}"
 
 
 def table(rows: tuple[Row, ...], *, limit: int = _TABLE_LINES) -> list[str]:
@@ -113,20 +150,33 @@ def _tally_lines(report: Report) -> Iterator[str]:
     for rule in report.rules:
         tally = report.tallies[rule.id]
         excluded = sum(tally.excluded.values())
-        note = ""
-        if tally.run == 0 and tally.excluded:
-            note = f"  never asked: {_cut(Counter(tally.excluded).most_common(1)[0][0], 60)}"
+        note = "" if tally.run else "  (never asked)"
         yield f"  {rule.id:<10} {tally.passed:>7} {tally.failed:>7} {excluded:>8}  {rule.title}{note}"
 
 
-def _pair_lines(report: Report) -> list[str]:
+def _never_asked(report: Report, width: int) -> list[str]:
+    """The rules that no conversation was asked about, together where the main reason is the same."""
+    by_reason: dict[str, list[str]] = {}
+    for rule in report.rules:
+        tally = report.tallies[rule.id]
+        if tally.run == 0 and tally.excluded:
+            by_reason.setdefault(Counter(tally.excluded).most_common(1)[0][0], []).append(rule.id)
+    if not by_reason:
+        return []
+    lines = ["Never asked"]
+    for reason, rules in by_reason.items():
+        lines += _wrapped(f"{', '.join(rules)}: {reason}", width, first="  ", then="    ")
+    return [*lines, ""]
+
+
+def _pair_lines(report: Report, width: int) -> list[str]:
     asked = [pair for pair in report.pairs if pair.excluded is None]
     bad = [pair for pair in asked if pair.failed_rules]
     out = Counter(pair.excluded for pair in report.pairs if pair.excluded is not None)
     cases = sum(pair.cases for pair in asked)
     left_out = len(report.pairs) - len(asked)
     lines = [f"Pairs: {len(asked)} asked ({cases} conversations), {len(bad)} with failures, {left_out} left out"]
-    lines += [f"  {count:>7}  left out: {_cut(str(reason))}" for reason, count in out.most_common(6)]
+    lines += [f"  {count:>7}  left out: {_cut(str(reason), width - 21)}" for reason, count in out.most_common(6)]
     return lines
 
 
@@ -151,6 +201,9 @@ def as_markdown(report: Report) -> str:
             f"| {rule.id} | {rule.level.value} | {rule.title} | {tally.passed} | {tally.failed} "
             f"| {sum(tally.excluded.values())} |"
         )
+    if report.failures:
+        lines += ["", f"## {MEANING}", ""]
+        lines += [f"- **{rule}**: {sentence}" for rule, sentence in _meanings(report)]
     for failure in report.failures:
         first, *rest = failure_lines(failure)
         lines += ["", f"## {first}", "", "````", *rest, "````"]
@@ -243,5 +296,17 @@ def save_counterexamples(report: Report, folder: Path) -> list[Path]:
     return paths
 
 
-def _cut(text: str, width: int = _WIDTH) -> str:
+def _wrapped(text: str, width: int, *, first: str = "", then: str | None = None) -> list[str]:
+    # Names and paths stay whole, so that they can be searched for and copied.
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=first if then is None else then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -32,7 +32,7 @@ __all__ = [
 _SLOW_LIBRARIES = {
     Slow.GPT2: FAST,
     Slow.QWEN2: FAST,
-    Slow.SENTENCEPIECE: (*FAST, "sentencepiece", "google.protobuf"),
+    Slow.SENTENCEPIECE: (*FAST, "sentencepiece"),
     Slow.TIKTOKEN: ("tiktoken",),
 }
 

@@ -154,7 +154,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         """The content of a generation block."""
         return text
 
-    def concat(self, parts: Iterable[str]) -> str:  # type: ignore[override]
+    def concat(self, parts: Iterable[str]) -> str:
         """What Jinja calls for the content of macros and of `set`, `call` and `filter` blocks."""
         pieces = list(parts)
         self.budget.text(sum(map(len, pieces)))
@@ -426,7 +426,7 @@ class _TracedFormatter(SandboxedFormatter):
                 field = f"{automatic}{field}"
                 automatic += 1
             value, _ = self.get_field(field, args, kwargs)
-            piece = self.format_field(self.convert_field(value, conversion), specification or "")  # type: ignore[arg-type]
+            piece = self.format_field(self.convert_field(value, conversion), specification or "")
             pieces.append(piece if isinstance(piece, TracedText) else coarse(piece, *strings_within(value)))
         result = concatenate(pieces)
         return result if result == expected else coarse(expected, *strings_within([*args, *kwargs.values()]))

@@ -41,6 +41,7 @@ class SafeText(TracedText):
 def _safe(text: str) -> SafeText:
     safe: SafeText = str.__new__(SafeText, text)
     safe._runs = runs_of(text)
+    safe._settled = -1
     return safe
 
 
@@ -114,6 +115,12 @@ def _indent(environment: Any, s: str, width: int | str = 4, first: bool = False,
     return concatenate([prefix, result]) if first else result
 
 
+def _forceescape(value: Any) -> str:
+    if isinstance(value, SafeText):
+        return escape(make_traced(str.__str__(value), value._runs))
+    return escape(str.__str__(value) if isinstance(value, Markup) else value)
+
+
 @pass_environment
 def _string(environment: Any, value: Any) -> str:
     text: str = environment.as_text(value)
@@ -149,7 +156,7 @@ def tracing_filters(defaults: dict[str, Callable[..., Any]]) -> dict[str, Callab
     own: dict[str, Callable[..., Any]] = {
         "escape": escape,
         "e": escape,
-        "forceescape": lambda value: escape(str.__str__(value) if isinstance(value, Markup) else value),
+        "forceescape": _forceescape,
         "format": _format,
         "indent": _indent,
         "join": _join,

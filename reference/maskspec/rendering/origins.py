@@ -5,8 +5,9 @@ adds text of its own. `Origin` names one such source; a *run* says that the
 next `length` characters of a string came from one origin.
 
 A run is the tuple `(length, origin, offset)`. With an integer offset, the
-run's characters are consecutive characters of the origin, starting there.
-With None they have no one-to-one place in it (an escaped character, a
+run's characters are consecutive characters of the origin, starting there; the
+characters of an escape each have a run of their own, with the offset of the
+character that they stand for. With None they have no place in it (a
 reformatted number, a template literal).
 """
 
@@ -47,7 +48,7 @@ class Origin:
     message, tool list or variables, such as
     `("tool_calls", 0, "function", "arguments", "city")`. `is_key` marks the
     name of the last step of the path instead of its value. `generated` is true
-    inside a `{% generation %}` block of the template. `quoted_in` is the later
+    inside a `{% generation %}` block of the template. `quoted_in` is the
     message that was being rendered when the template repeated these source
     characters, None where a message prints its own.
     """

@@ -219,6 +219,14 @@ class ConversationRenderer:
 
     def rendering(self, *, add_generation_prompt: bool = False) -> Rendering:
         """All messages with the origin of every character; raises `ProvenanceError` when tracing changes the text."""
+        text, runs = self.traced(add_generation_prompt=add_generation_prompt)
+        plain = self.text(add_generation_prompt=add_generation_prompt)
+        if text != plain:
+            raise ProvenanceError(_difference(text, plain))
+        return _rendering(plain, runs, self._program.has_generation_tags)
+
+    def traced(self, *, add_generation_prompt: bool = False) -> tuple[str, Runs]:
+        """The traced text and its runs, not yet compared with plain rendering."""
         trace = Trace()
         variables = {
             name: trace.trace_value(value, OriginKind.TOOL, None, ())
@@ -228,11 +236,7 @@ class ConversationRenderer:
         }
         variables["messages"] = trace.trace_messages(self.messages)
         variables["add_generation_prompt"] = add_generation_prompt
-        text, runs = self._program.render_traced(variables, trace=trace, limits=self._limits, clock=self._clock)
-        plain = self.text(add_generation_prompt=add_generation_prompt)
-        if text != plain:
-            raise ProvenanceError(_difference(text, plain))
-        return _rendering(plain, runs, self._program.has_generation_tags)
+        return self._program.render_traced(variables, trace=trace, limits=self._limits, clock=self._clock)
 
 
 def _alias_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:

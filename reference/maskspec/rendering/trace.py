@@ -6,10 +6,10 @@ loop nested in the first does not leak. Looking at another message
 (`messages[loop.index0 + 1]`) never moves ownership.
 
 A literal belongs to the message being rendered. Where no message is, or where
-an expression reaches ahead to a later message (a loop over pairs), it belongs
-to the message whose source it is joined with in that expression. Sources of an
-earlier message that a later one repeats are *quoted*: they keep their origin,
-and stand in the region of the message that quotes them.
+an expression of an index loop reaches ahead to a later message (a loop over
+pairs), it belongs to the message whose source it is joined with in that
+expression. Sources of one message that another repeats are *quoted*: they keep
+their origin, and stand in the region of the message that quotes them.
 """
 
 from __future__ import annotations
@@ -40,15 +40,25 @@ REASONING_PATH = REASONING_NAMES[0]
 class Trace:
     """Owners and origins during one rendering of one conversation."""
 
-    __slots__ = ("_adopted", "_containers", "_keep_alive", "_literals", "_messages", "_scopes", "owner")
+    __slots__ = (
+        "_adopted",
+        "_containers",
+        "_keep_alive",
+        "_literal",
+        "_messages",
+        "_reaches_ahead",
+        "_scopes",
+        "owner",
+    )
 
     def __init__(self) -> None:
         self.owner: int | None = None
-        self._scopes: list[int | None] = []
+        self._literal = PENDING_LITERAL
+        self._reaches_ahead = True
+        self._scopes: list[tuple[int | None, bool]] = []
         self._messages: dict[int, int] = {}
         self._containers: dict[int, Origin] = {}
         self._adopted: dict[tuple[int, int], Origin] = {}
-        self._literals: dict[int, Origin] = {}
         self._keep_alive: list[Any] = []
 
     # Values with origins
@@ -57,15 +67,20 @@ class Trace:
         """Copies of the messages whose text knows its origin.
 
         Reasoning is passed under several names; whichever the template reads,
-        its path is `("reasoning_content",)`.
+        its path is `("reasoning_content",)`. The names of a message's fields
+        are the format's own words and no source text; names further inside
+        (the arguments of a call) are.
         """
+        kind = OriginKind.MESSAGE
         traced: list[dict[str, Any]] = []
         for index, message in enumerate(messages):
             copy: dict[str, Any] = {}
             for key, value in message.items():
-                name = self._traced_key(key, OriginKind.MESSAGE, index, (key,))
-                field = REASONING_PATH if key in REASONING_NAMES else key
-                copy[name] = self.trace_value(value, OriginKind.MESSAGE, index, (field,))
+                path = (REASONING_PATH if key in REASONING_NAMES else key,)
+                if type(value) is str and value:
+                    copy[key] = make_traced(value, ((len(value), value_origin(kind, index, path), 0),))
+                else:
+                    copy[key] = self.trace_value(value, kind, index, path)
             self._messages[id(copy)] = index
             self._containers[id(copy)] = value_origin(OriginKind.MESSAGE, index, ())
             traced.append(copy)
@@ -74,7 +89,7 @@ class Trace:
 
     def trace_value(self, value: Any, kind: OriginKind, message: int | None, path: Path) -> Any:
         """A copy of a JSON-like value whose text and numbers know their origin."""
-        if isinstance(value, str):
+        if type(value) is str:
             if not value:
                 return value
             return make_traced(value, ((len(value), value_origin(kind, message, path), 0),))
@@ -115,29 +130,34 @@ class Trace:
 
     # Scopes
 
+    def _own(self, owner: int | None, reaches_ahead: bool) -> None:
+        self.owner = owner
+        self._reaches_ahead = reaches_ahead
+        self._literal = PENDING_LITERAL if owner is None else self.literal(owner)
+
     def open_scope(self) -> None:
         """Remember the owner before a loop."""
-        self._scopes.append(self.owner)
+        self._scopes.append((self.owner, self._reaches_ahead))
 
     def close_scope(self) -> None:
         """Restore the owner after a loop."""
-        self.owner = self._scopes.pop()
+        self._own(*self._scopes.pop())
 
     def iterate(self, targets: Sequence[Any]) -> None:
         """A loop's next iteration begins, with these loop variables."""
         for target in targets:
             message = self.message_of(target)
             if message is not None:
-                self.owner = message
+                self._own(message, False)
                 return
-        self.owner = self._scopes[-1]
+        self._own(*self._scopes[-1])
 
     def select(self, sequence: Any, index: Any) -> None:
         """An index loop's next iteration begins: it owns the message that its index selects."""
         if isinstance(sequence, (list, tuple)) and isinstance(index, int) and 0 <= index < len(sequence):
             message = self.message_of(sequence[index])
             if message is not None:
-                self.owner = message
+                self._own(message, True)
 
     def message_of(self, value: Any) -> int | None:
         """The index of the message that a value is: by identity, or a rebuilt one by what it was built from."""
@@ -162,20 +182,32 @@ class Trace:
     def join(self, parts: Sequence[str]) -> str:
         """One text from the operands of one expression, literals given to the message they are joined with."""
         owner = self.owner
-        if owner is None or any(type(part) is TracedText for part in parts):
+        if self._reaches_ahead:
             owners = [sole_owner(part) for part in parts]
             if any(found is not None and (owner is None or found > owner) for found in owners):
                 return self._join_near(parts, owners)
         runs: list[Run] = []
+        settled = owner is not None
         for part in parts:
             if type(part) is TracedText:
-                runs.extend(part._runs if owner is None else self._claimed(part._runs, owner))
+                if owner is None or part._settled == owner:
+                    runs.extend(part._runs)
+                    continue
+                for run in part._runs:
+                    origin = run[1]
+                    if origin.message is None:
+                        run = (run[0], self.adopted(origin, owner), run[2])
+                    elif origin.message != owner:
+                        settled = False
+                    runs.append(run)
             elif part:
-                runs.append((len(part), PENDING_LITERAL if owner is None else self.literal(owner), None))
-        text = "".join(parts)
+                runs.append((len(part), self._literal, None))
         if owner is None:
-            return make_traced(text, self._settle(tuple(runs)))
-        return make_traced(text, tuple(runs))
+            return make_traced("".join(parts), self._settle(tuple(runs)))
+        text = make_traced("".join(parts), tuple(runs))
+        if settled:
+            text._settled = owner
+        return text
 
     def _join_near(self, parts: Sequence[str], owners: Sequence[int | None]) -> str:
         """Join operands of several messages: a literal goes to the nearest one, the current owner first."""
@@ -225,33 +257,40 @@ class Trace:
 
     def claim(self, text: str) -> str:
         """Give what nobody owns in a text to the message being rendered, or to the one whose sources it holds."""
-        if self.owner is None:
-            return make_traced(text, self._settle(text._runs)) if type(text) is TracedText else text
-        if type(text) is TracedText:
-            runs = text._runs
-            if len(runs) == 1 and runs[0][1].message is not None:
+        if type(text) is not TracedText:
+            if self.owner is None or not text:
                 return text
-            ahead = {origin.message for _, origin, _ in runs if origin.kind is OriginKind.MESSAGE}
-            reached = ahead.pop() if len(ahead) == 1 else None
-            claim = reached if reached is not None and reached > self.owner else self.owner
-            return make_traced(text, self._claimed(runs, claim))
-        return make_traced(text, ((len(text), self.literal(self.owner), None),)) if text else text
+            literal = make_traced(text, ((len(text), self._literal, None),))
+            literal._settled = self.owner
+            return literal
+        if text._settled == self.owner:
+            return text
+        if self.owner is None:
+            return make_traced(text, self._settle(text._runs))
+        runs = text._runs
+        if len(runs) == 1 and runs[0][1].message is not None:
+            return text
+        ahead = {origin.message for _, origin, _ in runs if origin.kind is OriginKind.MESSAGE}
+        reached = ahead.pop() if self._reaches_ahead and len(ahead) == 1 else None
+        return make_traced(text, self._claimed(runs, self.owner if reached is None else max(reached, self.owner)))
 
     def emit(self, text: str) -> str:
         """A piece of the output: what nobody owns is claimed, repeated sources are marked as quoted."""
         owner = self.owner
         text = self.claim(text)
-        if owner is None or type(text) is not TracedText:
+        if owner is None or type(text) is not TracedText or text._settled == owner:
             return text
         for _, origin, _ in text._runs:
-            if origin.kind is OriginKind.MESSAGE and origin.message is not None and origin.message < owner:
+            if origin.kind is OriginKind.MESSAGE and origin.message != owner:
                 break
         else:
             return text
         return make_traced(text, tuple((length, self._quoted(origin, owner), at) for length, origin, at in text._runs))
 
     def _quoted(self, origin: Origin, owner: int) -> Origin:
-        if origin.kind is not OriginKind.MESSAGE or origin.message is None or origin.message >= owner:
+        if origin.kind is not OriginKind.MESSAGE or origin.message is None or origin.message == owner:
+            return origin
+        if origin.message > owner and self._reaches_ahead:
             return origin
         key = (id(origin), -1 - owner)
         found = self._adopted.get(key)
@@ -272,10 +311,7 @@ class Trace:
 
     def literal(self, owner: int) -> Origin:
         """The origin of a literal that belongs to a message."""
-        found = self._literals.get(owner)
-        if found is None:
-            found = self._literals[owner] = Origin(OriginKind.LITERAL, owner)
-        return found
+        return value_origin(OriginKind.LITERAL, owner, ())
 
     def adopted(self, origin: Origin, owner: int) -> Origin:
         """The same origin, owned by a message."""

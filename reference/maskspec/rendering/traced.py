@@ -47,9 +47,13 @@ def runs_of(text: str) -> Runs:
 
 def make_traced(text: str, runs: Runs) -> TracedText:
     """A traced string with the given runs, whose lengths must add up to the text's."""
-    traced = str.__new__(TracedText, text)
+    traced = _new(TracedText, text)
     traced._runs = runs
+    traced._settled = -1
     return traced
+
+
+_new = str.__new__
 
 
 def cut(runs: Runs, start: int, end: int) -> Runs:
@@ -141,15 +145,20 @@ def sole_owner(text: str) -> int | None:
 
 
 class TracedText(str):
-    """A `str` with runs of origins, one per stretch of characters."""
+    """A `str` with runs of origins, one per stretch of characters.
 
-    __slots__ = ("_runs",)
+    `_settled` is the message that owns every run, once that is known, else -1.
+    """
+
+    __slots__ = ("_runs", "_settled")
     _runs: Runs
+    _settled: int
 
     def __new__(cls, value: object = "", *args: Any) -> TracedText:
         text = str(value, *args) if args else str(value)
         traced = str.__new__(cls, text)
         traced._runs = runs_of(text)
+        traced._settled = -1
         return traced
 
     def __str__(self) -> str:

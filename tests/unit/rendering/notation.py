@@ -46,7 +46,7 @@ def noted(rendering: Rendering) -> list[str]:
 
 def stands_for(printed: str, source: str) -> bool:
     """Whether a printed character is a source character, its other case, or part of an escape of it."""
-    if printed == source:
+    if printed == source or printed.casefold() == source.casefold():
         return True
     cases = source.lower() + source.upper() + source.title() + source.casefold() + source.swapcase()
     return printed in cases + json.dumps(source)[1:-1] + repr(source)[1:-1] + html.escape(source) + "&#34;&#39;"

@@ -227,10 +227,10 @@ LOOPS = [
         "{% for m in messages recursive %}[{{ m.content or m.function.name }}{% if m.tool_calls %}"
         "{{ loop(m.tool_calls) }}{% endif %}]{% endfor %}",
         [
-            *("0 [", "0.content Hi", "0 ]", "1 ["),
+            *("0 [", "0.content Hi", "0 ]", "1 [", "1.content Yo"),
             *("1 [", "1.tool_calls.0.function.name f", "1 ]]"),
         ],
-        messages=CALL,
+        messages=[CALL[0], {**CALL[1], "content": "Yo"}],
     ),
 ]
 

@@ -1,0 +1,41 @@
+"""What a broken rule does to a model: one plain sentence per rule, for the end of a report.
+
+A rule's own sentence says what a mask must look like. Whoever reads a report
+wants to know what happens to the training that used such a mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["CONSEQUENCES"]
+
+CONSEQUENCES: Mapping[str, str] = {
+    "RENDER-1": "The model is trained on other tokens than it is given when it is served.",
+    "RENDER-2": "Training and serving disagree about the first token, so every position is off by one.",
+    "RENDER-3": "Text is lost or changed on its way into tokens: the model is trained on something else than your data.",
+    "RENDER-4": "Two runs over the same data can differ, or your data is changed while it is masked.",
+    "LABEL-1": "Labels and tokens cannot be paired: the trainer stops, or cuts the longer of the two.",
+    "LABEL-2": "The loss asks for other tokens than those in place. Trainers shift the labels themselves; shifted twice, "
+    "they teach nothing.",
+    "LABEL-3": "Tokens that should be ignored carry loss, because cross-entropy skips -100 and nothing else.",
+    "ROLE-1": "The model learns to write the messages of other roles, such as the user's.",
+    "ROLE-2": "The model learns to write template text that it never has to generate, such as a default system prompt.",
+    "ROLE-3": "Choosing a role does not keep the others out: some tokens are trained whichever role is chosen.",
+    "SPAN-1": "Part of what the model has to write carries no loss, so it is not learnt.",
+    "SPAN-2": "Reasoning is trained where the declared policy leaves it out, or left out where the policy trains it.",
+    "SPAN-3": "Tool calls are learnt in part, or against the declared policy; half-learnt calls come out malformed.",
+    "SPAN-4": "What stands between the parts of an answer, such as think tags or the brackets of a tool call, is not "
+    "learnt as declared; only the model can write it.",
+    "SPAN-5": "Whole turns are lost in silence: they cost compute and teach nothing.",
+    "OPEN-1": "The model learns to write what the generation prompt already supplies, and may repeat it when served.",
+    "STOP-1": "The model does not learn to stop: after its answer it runs on to the length limit.",
+    "STOP-2": "The model does not learn to stop with templates that print the stop of a turn in the next message.",
+    "STOP-3": "The model learns to write the ends of messages that are not its own.",
+    "STOP-4": "The option for stops does not do what it says, so the model learns to stop too often or not at all.",
+    "STOP-5": "Where padding and stop are one token, the stop is masked with the padding: the model does not learn to stop.",
+    "SELECT-1": "Messages that the data flags are trained, or left out, against their flags.",
+    "SELECT-2": "Other turns are trained than the declared ones, the last turn or the last round.",
+    "SELECT-3": "What is trained inside a message is not the spans that the data marks.",
+}
+"""By the id of the rule; every rule that is checked has one."""

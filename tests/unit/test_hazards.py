@@ -1,0 +1,277 @@
+"""Each hazard once, with a template written to provoke it, and the same template put right, which has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from maskspec import HazardKind, Mask, Policy, mask
+from maskspec.hazards import Hazard
+from tests.unit.divisions import CHATML, assistant, user
+from tests.unit.plain_tokenizer import PlainTokenizer
+
+PROMPT = "{% if add_generation_prompt %}<assistant>{% endif %}"
+PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}" + PROMPT
+HELLO = [user("Hi"), assistant("Yo")]
+
+
+def masked(template: str, messages: Any = HELLO, *added: str, **options: Any) -> Mask:
+    merged = options.pop("merged", ())
+    unknown = options.pop("unknown", "")
+    special = {name: options.pop(name) for name in ("bos", "unk", "stops", "variables") if name in options}
+    tokenizer = PlainTokenizer("</s>", *added, merged=merged, unknown=unknown, eos="</s>", **special)
+    return mask(messages, template=template, tokenizer=tokenizer, **{"allow_empty": True, **options})
+
+
+def kinds(result: Mask) -> list[HazardKind]:
+    return [hazard.kind for hazard in result.hazards]
+
+
+def only(result: Mask) -> Hazard:
+    (hazard,) = result.hazards
+    return hazard
+
+
+def test_a_clean_mask_has_none() -> None:
+    assert masked(PLAIN).hazards == ()
+
+
+def test_straddling() -> None:
+    result = masked(PLAIN, [user("Hi"), assistant("> Yo")], merged=[">>"])
+    hazard = only(result)
+    assert (hazard.kind, hazard.message) == (HazardKind.STRADDLING, 1)
+    assert hazard.token is not None
+    assert result.tokens[hazard.token].text == ">>"
+    assert "'>>'" in hazard.detail
+    assert kinds(masked(PLAIN, [user("Hi"), assistant("> Yo")])) == []
+
+
+def test_a_straddling_token_is_reported_whatever_the_policy_does_with_it() -> None:
+    for straddling in ("train", "ignore", "either"):
+        result = masked(
+            PLAIN, [user("Hi"), assistant("> Yo")], merged=[">>"], policy=Policy().changed(straddling=straddling)
+        )
+        assert kinds(result) == [HazardKind.STRADDLING]
+
+
+class Stuttering(PlainTokenizer):
+    """Puts a token without text after every end of a turn, as legacy SentencePiece does with a lone `▁`."""
+
+    def encode(self, text: str) -> Any:
+        encoding = super().encode(text)
+        ids: list[int] = []
+        offsets: list[tuple[int, int]] = []
+        for token_id, (start, end) in zip(encoding.ids, encoding.offsets or (), strict=True):
+            ids.append(token_id)
+            offsets.append((start, end))
+            if text[start:end] == "</s>":
+                ids.append(self.id_of("▁"))
+                offsets.append((end, end))
+        return type(encoding)(ids, offsets)
+
+
+def test_phantom() -> None:
+    result = mask(HELLO, template=PLAIN, tokenizer=Stuttering("</s>", eos="</s>"))
+    assert kinds(result) == [HazardKind.PHANTOM, HazardKind.PHANTOM]
+    first, _last = result.hazards
+    assert first.token is not None
+    assert result.tokens[first.token].text == ""
+    assert "'▁'" in first.detail
+    assert result.labels[first.token] == -100
+    assert result.trained_text == "Yo</s>"
+
+
+def test_doubled_bos() -> None:
+    template = "{{ bos_token }}" + PLAIN
+    hazard = only(masked("<s>" + template, HELLO, "<s>", bos="<s>", variables={"bos_token": "<s>"}))
+    assert (hazard.kind, hazard.token) == (HazardKind.DOUBLED_BOS, 0)
+    assert "'<s>'" in hazard.detail
+    assert kinds(masked(template, HELLO, "<s>", bos="<s>", variables={"bos_token": "<s>"})) == []
+
+
+def test_no_stop() -> None:
+    template = PLAIN.replace("</s>", "{% if m.role == 'user' %}</s>{% endif %}")
+    messages = [user("Hi"), assistant("Yo"), user("A"), assistant("B")]
+    assert [(hazard.kind, hazard.message) for hazard in masked(template, messages).hazards] == [
+        (HazardKind.NO_STOP, 1),
+        (HazardKind.NO_STOP, 3),
+    ]
+
+
+def test_no_stop_concerns_selected_messages_alone() -> None:
+    template = PLAIN.replace("</s>", "{% if m.role == 'assistant' %}</s>{% endif %}")
+    assert kinds(masked(template)) == []
+    assert kinds(masked(template, policy=Policy(roles=frozenset({"user"})))) == [HazardKind.NO_STOP]
+
+
+def test_boundary_stop() -> None:
+    template = (
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    messages = [user("Hi"), assistant("Yo"), user("A")]
+    hazard = only(masked(template, messages, "<|user|>", "<|assistant|>", stops=("<|user|>",)))
+    assert (hazard.kind, hazard.message) == (HazardKind.BOUNDARY_STOP, 1)
+
+
+def test_unconfirmed_opening() -> None:
+    hazard = only(masked(PLAIN.removesuffix(PROMPT)))
+    assert (hazard.kind, hazard.message) == (HazardKind.UNCONFIRMED_OPENING, 1)
+    assert "'<assistant>'" in hazard.detail
+
+
+THINKING = PLAIN.replace(
+    "{{ m.content }}", "{% if m.reasoning_content and loop.last %}({{ m.reasoning_content }}){% endif %}{{ m.content }}"
+)
+
+
+def test_reasoning_dropped() -> None:
+    messages = [
+        user("Hi"),
+        assistant("Yo", reasoning_content="Hm."),
+        user("A"),
+        assistant("B", reasoning_content="Oh."),
+    ]
+    hazard = only(masked(THINKING, messages))
+    assert (hazard.kind, hazard.message) == (HazardKind.REASONING_DROPPED, 1)
+    assert "'Hm.'" in hazard.detail
+    assert kinds(masked(THINKING, messages[2:])) == []
+
+
+def test_reasoning_dropped_from_the_content() -> None:
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content.split('</think>')[-1] | trim }}")
+    hazard = only(masked(template, [user("Hi"), assistant("<think>Hm.</think>\n\nYo")]))
+    assert (hazard.kind, hazard.message) == (HazardKind.REASONING_DROPPED, 1)
+    assert "Hm." in hazard.detail
+
+
+def test_content_dropped() -> None:
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content[:3] }}")
+    hazard = only(masked(template, [user("Hi"), assistant("Yes, of course.")]))
+    assert (hazard.kind, hazard.message) == (HazardKind.CONTENT_DROPPED, 1)
+    assert "12 of 15" in hazard.detail
+    assert kinds(masked(template, [user("A long question."), assistant("Yes")])) == []
+
+
+def test_trimmed_white_space_is_not_dropped_content() -> None:
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content | trim }}")
+    assert kinds(masked(template, [user("Hi"), assistant("  Yes.\n\n")])) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["upper", "lower", "tojson", "indent(2)", "replace('\\n', ' ')"],
+)
+def test_rewritten_content_is_not_dropped(change: str) -> None:
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content | " + change + " }}")
+    assert kinds(masked(template, [user("Hi"), assistant("Yes, please.\nNow.")])) == []
+
+
+def test_not_rendered() -> None:
+    template = PLAIN.replace("{% for m in messages %}", "{% for m in messages %}{% if not m.skip %}").replace(
+        "{% endfor %}", "{% endif %}{% endfor %}"
+    )
+    hazard = only(masked(template, [user("Hi"), assistant("Yo", skip=True), user("A"), assistant("B")]))
+    assert (hazard.kind, hazard.message) == (HazardKind.NOT_RENDERED, 1)
+
+
+def test_unknown_token() -> None:
+    messages = [user("β"), assistant("Yes β."), user("<unk>"), assistant("<unk>")]
+    result = masked(PLAIN, messages, "<unk>", unk="<unk>", unknown="β")
+    hazard = only(result)
+    assert (hazard.kind, hazard.message) == (HazardKind.UNKNOWN_TOKEN, 1)
+    assert hazard.token is not None
+    assert result.tokens[hazard.token].text == "β"
+    assert "'β'" in hazard.detail
+
+
+TAGGED = (
+    "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}</s>"
+    "{% endgeneration %}{% else %}{{ m.content }}</s>{% endif %}{{ '\\n' }}{% endfor %}" + PROMPT
+)
+
+
+def test_generation_tags_that_agree() -> None:
+    assert kinds(masked(TAGGED, [*HELLO, user("A"), assistant("B")])) == []
+    with_tail = TAGGED.replace("{% endgeneration %}", "{{ '\\n' }}{% endgeneration %}")
+    assert kinds(masked(with_tail)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "shown"),
+    [
+        ("</s>{% endgeneration %}", "{% endgeneration %}</s>", "do not cover", "'</s>'"),
+        ("{% generation %}{{ m.content }}", "{{ m.content }}{% generation %}", "do not cover", "'Yo'"),
+        (
+            "<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}",
+            "{% if m.role == 'user' %}<user>{% endif %}{% if m.role == 'assistant' %}{% generation %}<assistant>",
+            "cover the opening",
+            "'<assistant>'",
+        ),
+        (
+            "{{ m.content }}</s>{% endgen",
+            "{{ m.content[:1] }}{% endgeneration %}{{ m.content[1:] }}{% generation %}</s>{% endgen",
+            "only part",
+            "'Yo'",
+        ),
+    ],
+    ids=["stop left out", "content left out", "opening inside", "half of the content"],
+)
+def test_generation_tags_disagree(old: str, new: str, said: str, shown: str) -> None:
+    assert old in TAGGED
+    template = TAGGED.replace(old, new)
+    hazard = only(masked(template))
+    assert (hazard.kind, hazard.message) == (HazardKind.GENERATION_TAGS_DISAGREE, 1)
+    assert said in hazard.detail
+    assert shown in hazard.detail
+
+
+def test_generation_tags_around_somebody_else() -> None:
+    template = TAGGED.replace(
+        "{% else %}{{ m.content }}</s>", "{% else %}{% generation %}{{ m.content }}{% endgeneration %}</s>"
+    )
+    hazard = only(masked(template))
+    assert (hazard.kind, hazard.message) == (HazardKind.GENERATION_TAGS_DISAGREE, 0)
+
+
+def test_generation_tags_around_text_of_nobody() -> None:
+    hazard = only(masked("{% generation %}Hello!{% endgeneration %}" + TAGGED))
+    assert (hazard.kind, hazard.message) == (HazardKind.GENERATION_TAGS_DISAGREE, None)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy.preset("opening-trained"),
+        Policy(roles=frozenset({"user"})),
+        Policy.preset("last-turn"),
+        Policy.preset("reasoning-ignored"),
+        Policy(stop="none"),  # type: ignore[arg-type]
+    ],
+    ids=["opening trained", "the user", "last turn", "reasoning ignored", "no stop"],
+)
+def test_tags_that_agree_with_the_principle_agree_under_every_policy(policy: Policy) -> None:
+    """The tags are held against the principle, not against what somebody decided to train."""
+    result = masked(TAGGED, [*HELLO, user("A"), assistant("B")], policy=policy)
+    assert HazardKind.GENERATION_TAGS_DISAGREE not in kinds(result)
+
+
+def test_tags_that_agree_with_the_principle_agree_where_a_message_is_flagged() -> None:
+    result = masked(TAGGED, [user("Hi"), assistant("Yo", train=False), user("A"), assistant("B")])
+    assert kinds(result) == []
+
+
+def test_every_kind_has_a_test() -> None:
+    assert {kind.name for kind in HazardKind} == {
+        "STRADDLING", "PHANTOM", "DOUBLED_BOS", "NO_STOP", "BOUNDARY_STOP", "UNCONFIRMED_OPENING",
+        "GENERATION_TAGS_DISAGREE", "REASONING_DROPPED", "CONTENT_DROPPED", "NOT_RENDERED", "UNKNOWN_TOKEN",
+    }  # fmt: skip
+
+
+def test_hazards_never_change_the_mask() -> None:
+    template = CHATML.replace("{{ m.content }}", "{% generation %}{{ m.content }}{% endgeneration %}")
+    tokenizer = PlainTokenizer("<|im_start|>", "<|im_end|>", eos="<|im_end|>")
+    with_hazards, without = (mask(HELLO, template=source, tokenizer=tokenizer) for source in (template, CHATML))
+    assert HazardKind.GENERATION_TAGS_DISAGREE in kinds(with_hazards)
+    assert (with_hazards.labels, without.hazards) == (without.labels, ())
