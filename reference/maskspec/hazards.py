@@ -87,7 +87,8 @@ def conversation_hazards(
                 HazardKind.UNCONFIRMED_OPENING, f"no generation prompt confirms the opening {shown!r}", part.message
             )
     yield from _dropped_text(conversation, rendering, selected & rendered)
-    yield from _disagreeing_tags(rendering, segmentation, policy, selected)
+    principle = Policy(roles=policy.generated, generated=policy.generated, flags=False)
+    yield from _disagreeing_tags(rendering, segmentation, principle, principle.selected(conversation))
 
 
 def _dropped_text(conversation: Conversation, rendering: Rendering, indices: frozenset[int | None]) -> Iterator[Hazard]:
@@ -141,7 +142,7 @@ def _missing(text: str, ranges: list[tuple[int, int]]) -> str:
 def _disagreeing_tags(
     rendering: Rendering, segmentation: Segmentation, policy: Policy, selected: frozenset[int]
 ) -> Iterator[Hazard]:
-    """Where the template's generation tags and the zones differ, at most once per message."""
+    """Where the template's generation tags and the principle differ, at most once per message."""
     ranges = rendering.generation_ranges
     if ranges is None:
         return

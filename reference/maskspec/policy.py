@@ -9,7 +9,7 @@ turns a difference into a choice instead of a bug.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from itertools import pairwise
@@ -257,10 +257,10 @@ def _verdict(
     if not chosen:
         return Verdict.IGNORE, _why_unselected(message, policy)
     verdict = policy.zone_verdict(part.zone)
-    if part.zone is not Zone.OPENING and _has_spans(message, policy):
-        return (Verdict.EITHER if part.zone is Zone.TAIL else Verdict.IGNORE), "outside its spans"
     if part.zone is Zone.OPENING and not part.certain and verdict is Verdict.IGNORE:
         return Verdict.EITHER, "no prompt confirms it"
+    if _has_spans(message, policy):
+        return (Verdict.EITHER if verdict is Verdict.EITHER else Verdict.IGNORE), "outside its spans"
     return verdict, _REASONS[part.zone]
 
 
@@ -307,7 +307,7 @@ def _ends_in_span(message: Message) -> bool:
 
 def _by_spans(part: Segment, rendering: Rendering, message: Message, policy: Policy) -> Iterator[Judgement]:
     """Judgements inside content of which only character spans are trained."""
-    for start, end, offset in _content_pieces(part, rendering, message):
+    for start, end, offset in _content_pieces(part, rendering):
         cuts = {start, end}
         if offset is not None:
             for span in message.spans:
@@ -326,29 +326,9 @@ def _by_spans(part: Segment, rendering: Rendering, message: Message, policy: Pol
             yield Judgement(left, right, part.zone, part.message, verdict, weight, reason)
 
 
-def _content_pieces(part: Segment, rendering: Rendering, message: Message) -> Iterator[tuple[int, int, int | None]]:
-    """Pieces of a content segment with the offset of each in the message's text."""
-    part_starts = _part_starts(message)
+def _content_pieces(part: Segment, rendering: Rendering) -> Iterator[tuple[int, int, int | None]]:
+    """Pieces of a content segment with the offset of each in the message's text, None where it is not known."""
     for span in rendering.spans_between(part.start, part.end):
         start, end = max(span.start, part.start), min(span.end, part.end)
-        origin = span.origin
-        offset = None
-        if origin.kind is OriginKind.MESSAGE and origin.path[:1] == ("content",) and span.offset is not None:
-            base = part_starts.get(origin.path[1] if len(origin.path) > 1 else None)
-            offset = None if base is None else base + span.offset + start - span.start
-        yield start, end, offset
-
-
-def _part_starts(message: Message) -> dict[object, int]:
-    """Where each text part of the content begins in the message's text; the key of plain content is None."""
-    if isinstance(message.content, str):
-        return {None: 0}
-    starts: dict[object, int] = {}
-    position = 0
-    parts: Sequence[Mapping[str, object]] = message.content or ()
-    for index, content_part in enumerate(parts):
-        text = content_part.get("text")
-        if isinstance(text, str):
-            starts[index] = position
-            position += len(text)
-    return starts
+        copied = span.origin.kind is OriginKind.MESSAGE and span.origin.path == ("content",) and span.offset is not None
+        yield start, end, span.offset + start - span.start if copied and span.offset is not None else None

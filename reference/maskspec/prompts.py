@@ -44,10 +44,20 @@ class GenerationPrompt:
     Where the template ignores the option, or refuses to render the prefix,
     `added` is empty and `header` is the text that it prints before a plain
     answer: no prompt supplies it, and no model can be expected to generate it.
+    Where the template rewrites history, `header` is not known to begin with
+    the region, and `header_is_tail` says that the header is some end of it.
     """
 
     added: tuple[str, ...]
     header: str = ""
+    header_is_tail: bool = False
+
+    def agreed_header(self, region: str) -> int:
+        """The number of characters at the start of a region that the header supplies."""
+        if not self.header_is_tail:
+            return common_prefix(region, self.header)
+        lengths = range(min(len(region), len(self.header)), 0, -1)
+        return next((length for length in lengths if self.header.endswith(region[:length])), 0)
 
 
 class GenerationPrompts:
@@ -100,20 +110,16 @@ class GenerationPrompts:
         except TemplateLimitExceeded:
             raise
         except TemplateError:
-            return GenerationPrompt((), self._header(index, region_start))
+            return self._without_prompt(index, region_start)
         if prompt == history:
-            return GenerationPrompt((), self._header(index, region_start))
+            return self._without_prompt(index, region_start)
         beyond_history = prompt[common_prefix(prompt, history) :]
         if self._text.startswith(prompt[:region_start]) and len(prompt) >= region_start:
             return GenerationPrompt((prompt[region_start:], beyond_history))
         return GenerationPrompt((beyond_history,))
 
-    def _header(self, index: int, region_start: int) -> str:
-        """What the template prints before a plain answer in the place of message `index`.
-
-        Where the template rewrites history, the text before the two answers
-        differs, and the header is what they have in common just before them.
-        """
+    def _without_prompt(self, index: int, region_start: int) -> GenerationPrompt:
+        """What the template prints before a plain answer in the place of message `index`."""
         message = self._renderer.messages[index]
         in_parts = isinstance(message.get("content"), list)
         probe = {"role": message.get("role"), "content": [{"type": "text", "text": _PROBE}] if in_parts else _PROBE}
@@ -122,15 +128,11 @@ class GenerationPrompts:
         except TemplateLimitExceeded:
             raise
         except TemplateError:
-            return ""
+            return GenerationPrompt(())
         found = text.find(_PROBE)
-        if found < 0:
-            return ""
         if found >= region_start and text.startswith(self._text[:region_start]):
-            return text[region_start:found]
-        leading = self._text[region_start : region_start + _LONGEST_HEADER]
-        lengths = range(min(len(leading), found), 0, -1)
-        return next((leading[:length] for length in lengths if text.endswith(leading[:length], 0, found)), "")
+            return GenerationPrompt((), text[region_start:found])
+        return GenerationPrompt((), text[max(0, found - _LONGEST_HEADER) : max(0, found)], header_is_tail=True)
 
 
 _LONGEST_HEADER = 500

@@ -189,7 +189,7 @@ class _Divider:
                 end = self._supplied(stretch, prompt, limit)
         if end > stretch.start or prompt.added:
             return end, True
-        end = stretch.start + common_prefix(self.text[stretch.start : stretch.end], prompt.header)
+        end = stretch.start + prompt.agreed_header(self.text[stretch.start : stretch.end if limit is None else limit])
         end = self._outside_markers(stretch.start, end if limit is None else min(end, limit), prompt.header)
         return end, end == stretch.start
 

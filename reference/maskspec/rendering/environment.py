@@ -68,7 +68,8 @@ class _TemplateDict:
         return built
 
     def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
-        return dict.fromkeys(*args, **kwargs)
+        built: dict[Any, Any] = self._environment.collect(dict.fromkeys(*args, **kwargs))
+        return built
 
 
 class _TemplateNamespace(Namespace):
@@ -95,10 +96,48 @@ def _raise_exception(message: str) -> None:
     raise jinja2.exceptions.TemplateError(str.__str__(message) if isinstance(message, str) else message)
 
 
+class _BoundedFormatter(SandboxedFormatter):
+    """`str.format` in the sandbox, its field widths and its text counted."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        budget: Budget = self._env.budget  # type: ignore[attr-defined]
+        budget.text(budget.widths(format_spec) + budget.weight(value))
+        return super().format_field(value, format_spec)
+
+
+class _TracedFormatter(_BoundedFormatter):
+    """`str.format` whose result keeps the origins of the pattern and of what is put in."""
+
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        expected = _BoundedFormatter.vformat(self, format_string, args, kwargs)
+        pieces: list[str] = []
+        automatic = 0
+        position = 0
+        for literal, field, specification, conversion in self.parse(format_string):
+            if literal:
+                start = str.find(format_string, literal, position)
+                exact = start >= 0 and isinstance(format_string, TracedText)
+                pieces.append(format_string[start : start + len(literal)] if exact else literal)
+                position = start + len(literal) if start >= 0 else position
+            if field is None:
+                continue
+            if "{" in (specification or ""):
+                return coarse(expected, *strings_within([*args, *kwargs.values()]))
+            if field == "" or field.startswith((".", "[")):
+                field = f"{automatic}{field}"
+                automatic += 1
+            value, _ = self.get_field(field, args, kwargs)
+            piece = self.format_field(self.convert_field(value, conversion), specification or "")
+            pieces.append(piece if isinstance(piece, TracedText) else coarse(piece, *strings_within(value)))
+        result = concatenate(pieces)
+        return result if result == expected else coarse(expected, *strings_within([*args, *kwargs.values()]))
+
+
 class ChatEnvironment(ImmutableSandboxedEnvironment):
     """Renders chat templates as transformers does, within limits. One instance serves one template."""
 
     code_generator_class = ScopedCodeGenerator
+    formatter_class: type[SandboxedFormatter] = _BoundedFormatter
     intercepted_binops = frozenset({"+", "*", "%", "**"})
 
     def __init__(self) -> None:
@@ -178,7 +217,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         elif operator == "**":
             self.budget.power(left, right)
         elif isinstance(left, str):
-            self.budget.pattern(left, right)
+            self.budget.percent(left, right)
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  (as Jinja)
@@ -204,11 +243,18 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         wrapped = super().wrap_str_format(value)
         if wrapped is None:
             return None
-        pattern: str = value.__self__
+        if isinstance(value.__self__, (SafeText, Markup)):
+            return wrapped
+        return self._bounded_format(value.__self__, value.__name__ == "format_map")
+
+    def _bounded_format(self, pattern: str, is_map: bool) -> Callable[..., str]:
+        """`pattern.format` or `pattern.format_map`, sandboxed and bounded."""
+        formatter = self.formatter_class(self)
 
         def bounded_format(*args: Any, **kwargs: Any) -> str:
-            self.budget.pattern(pattern, [*args, *kwargs.values()])
-            return wrapped(*args, **kwargs)
+            if is_map:
+                return formatter.vformat(pattern, (), args[0])
+            return formatter.vformat(pattern, args, kwargs)
 
         return bounded_format
 
@@ -279,6 +325,7 @@ class TracingEnvironment(ChatEnvironment):
     """Renders the same text as `ChatEnvironment`, as strings that know their origins."""
 
     code_generator_class = TracingCodeGenerator
+    formatter_class = _TracedFormatter
 
     def __init__(self) -> None:
         self.trace = Trace()
@@ -351,7 +398,7 @@ class TracingEnvironment(ChatEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "%" and isinstance(left, str) and not isinstance(left, (SafeText, Markup)):
-            self.budget.pattern(left, right)
+            self.budget.percent(left, right)
             return percent(left, right)
         texts = operator == "+" and isinstance(left, str) and isinstance(right, str)
         if texts and (isinstance(left, (SafeText, Markup)) or isinstance(right, (SafeText, Markup))):
@@ -367,22 +414,6 @@ class TracingEnvironment(ChatEnvironment):
             if any(_holds_traced(argument) for argument in args):
                 __obj = getattr(make_traced(owner, runs_of(owner)), __obj.__name__, __obj)
         return super().call(__context, __obj, *args, **kwargs)
-
-    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        wrapped = super().wrap_str_format(value)
-        if wrapped is None or isinstance(value.__self__, (SafeText, Markup)):
-            return wrapped
-        formatter = _TracedFormatter(self)
-        pattern = value.__self__
-        is_map = value.__name__ == "format_map"
-
-        def traced_format(*args: Any, **kwargs: Any) -> str:
-            self.budget.pattern(pattern, [*args, *kwargs.values()])
-            if is_map:
-                return formatter.vformat(pattern, (), args[0])
-            return formatter.vformat(pattern, args, kwargs)
-
-        return traced_format
 
     def _tojson(
         self,
@@ -402,31 +433,3 @@ def _holds_traced(value: Any) -> bool:
     if isinstance(value, TracedText):
         return True
     return isinstance(value, (list, tuple)) and any(isinstance(item, TracedText) for item in value)
-
-
-class _TracedFormatter(SandboxedFormatter):
-    """`str.format` whose result keeps the origins of the pattern and of what is put in."""
-
-    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        expected = SandboxedFormatter.vformat(self, format_string, args, kwargs)
-        pieces: list[str] = []
-        automatic = 0
-        position = 0
-        for literal, field, specification, conversion in self.parse(format_string):
-            if literal:
-                start = str.find(format_string, literal, position)
-                exact = start >= 0 and isinstance(format_string, TracedText)
-                pieces.append(format_string[start : start + len(literal)] if exact else literal)
-                position = start + len(literal) if start >= 0 else position
-            if field is None:
-                continue
-            if "{" in (specification or ""):
-                return coarse(expected, *strings_within([*args, *kwargs.values()]))
-            if field == "" or field.startswith((".", "[")):
-                field = f"{automatic}{field}"
-                automatic += 1
-            value, _ = self.get_field(field, args, kwargs)
-            piece = self.format_field(self.convert_field(value, conversion), specification or "")
-            pieces.append(piece if isinstance(piece, TracedText) else coarse(piece, *strings_within(value)))
-        result = concatenate(pieces)
-        return result if result == expected else coarse(expected, *strings_within([*args, *kwargs.values()]))

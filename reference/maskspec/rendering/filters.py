@@ -94,7 +94,7 @@ def _replace(context: Any, s: str, old: str, new: str, count: int | None = None)
 def _format(environment: Any, value: str, *args: Any, **kwargs: Any) -> str:
     if args and kwargs:
         return jinja_filters.do_format(value, *args, **kwargs)
-    environment.budget.pattern(str(value), kwargs or args)
+    environment.budget.percent(str(value), kwargs or args)
     return percent(environment.as_text(value), kwargs or args)
 
 

@@ -30,6 +30,11 @@ def guarded_filters(environment: Any) -> dict[str, Callable[..., Any]]:
     return {name: _guarded(environment, name, function) for name, function in environment.filters.items()}
 
 
+_ENTITIES = {"&": 4, "<": 3, ">": 3, '"': 4, "'": 4}
+_EXPANSION = {"urlencode": 12, "urlize": 6, "xmlattr": 6}
+"""The most characters that one character can become."""
+
+
 def _guarded(environment: Any, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     passes_first = hasattr(function, "jinja_pass_arg")
 
@@ -39,6 +44,11 @@ def _guarded(environment: Any, name: str, function: Callable[..., Any]) -> Calla
         given = args[1:] if passes_first else args
         if name in _NUMBERED or name in _GATHERING:
             _check(budget, name, given, kwargs)
+        elif name in _EXPANSION:
+            budget.text(_EXPANSION[name] * sum(map(budget.weight, given)))
+        elif name in ("escape", "e", "forceescape") and given and isinstance(given[0], str):
+            text = given[0]
+            budget.text(len(text) + sum(text.count(character) * more for character, more in _ENTITIES.items()))
         return function(*args, **kwargs)
 
     if passes_first:
@@ -93,7 +103,7 @@ def plain_filters(environment: Any) -> dict[str, Callable[..., Any]]:
         return result
 
     def bounded_format(value: Any, *args: Any, **kwargs: Any) -> str:
-        environment.budget.pattern(str(value), kwargs or args)
+        environment.budget.percent(str(value), kwargs or args)
         result: str = format_filter(value, *args, **kwargs)
         return result
 

@@ -88,6 +88,12 @@ class Budget:
                 "raise Limits(characters=…) if that is expected"
             )
 
+    def output(self, characters: int, piece: int) -> None:
+        """Count a piece of the output, of which there are `characters` with it."""
+        self.text(piece)
+        if characters > self.characters:
+            self.text(characters)
+
     def sequence(self, items: int) -> None:
         """Raise when a list of this many items would be too long."""
         if items > self.items:
@@ -170,14 +176,18 @@ class Budget:
 
     # Formatting
 
-    def pattern(self, pattern: str, values: Any) -> None:
-        """Check the size of a format string, `%` or braces, filled with values."""
-        widths = sum(int(digits[:12]) for digits in re.findall(r"\d+", pattern) if len(digits) > 2)
-        fields = pattern.count("%") + pattern.count("{")
-        longest = self.weight(values)
-        if "*" in pattern or "{:{" in pattern or ":{" in pattern:
-            longest += max((abs(value) for value in _flat(values) if isinstance(value, int)), default=0)
-        self.text(len(pattern) + widths + fields * 6 * longest)
+    def percent(self, pattern: str, values: Any) -> None:
+        """Check the size of `pattern % values`: widths as written or passed, and the values."""
+        size = len(pattern) + self.widths(pattern) + self.weight(values)
+        if isinstance(values, Mapping):
+            size += pattern.count("%") * max(map(self.weight, values.values()), default=0)
+        elif "*" in pattern:
+            size += sum(abs(value) for value in values if isinstance(value, int)) if isinstance(values, tuple) else 0
+        self.text(size)
+
+    def widths(self, pattern: str) -> int:
+        """The sum of the widths and precisions in a format string or specification."""
+        return sum(int(digits[:12]) for digits in re.findall(r"\d+", pattern) if len(digits) > 2)
 
     def string_method(self, text: str, name: str, args: Sequence[Any]) -> None:
         """Check the size of the result of a string method before it is called."""
@@ -198,10 +208,20 @@ class Budget:
             self.text(len(text) * max((len(value) for value in table.values() if isinstance(value, str)), default=1))
         else:
             separator = args[0] if args and isinstance(args[0], str) and name != "splitlines" else None
-            self.sequence(text.count(separator) if separator else len(text) // 2)
+            breaks = (separator,) if separator else _LINE_BREAKS if name == "splitlines" else _WHITE_SPACE
+            self.sequence(sum(map(text.count, breaks)))
 
 
-def _flat(values: Any) -> Iterable[Any]:
-    if isinstance(values, Mapping):
-        return values.values()
-    return values if isinstance(values, (list, tuple)) else (values,)
+_LINE_BREAKS = ("\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+_WHITE_SPACE = (
+    *_LINE_BREAKS,
+    "\t",
+    "\x1f",
+    " ",
+    "\xa0",
+    "\u1680",
+    "\u202f",
+    "\u205f",
+    "\u3000",
+    *map(chr, range(0x2000, 0x200B)),
+)

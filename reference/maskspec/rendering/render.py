@@ -85,8 +85,6 @@ class Template:
     __slots__ = ("_lock", "_plain", "_traced", "has_generation_tags", "source")
 
     def __init__(self, source: str) -> None:
-        if not isinstance(source, str):
-            raise TemplateError(f"a template is Jinja source text, not {type(source).__name__}")
         self.source = source
         self._lock = threading.RLock()
         plain = ChatEnvironment()
@@ -133,7 +131,7 @@ class Template:
         try:
             for piece in template.root_render_func(template.new_context(dict(variables))):
                 length += len(piece)
-                budget.text(length)
+                budget.output(length, len(piece))
                 yield piece
         except TemplateError:
             raise
@@ -191,6 +189,8 @@ class ConversationRenderer:
         limits: Limits = Limits(),
         clock: Clock | None = None,
     ) -> None:
+        if not isinstance(template, str):
+            raise TemplateError(f"a template is Jinja source text, not {type(template).__name__}")
         self._program = compiled(template)
         self._limits = limits
         moment = (clock or datetime.datetime.now)()
