@@ -63,7 +63,7 @@ class GenerationPrompt:
 class GenerationPrompts:
     """The generation prompts of one conversation, whose rendering is `text`."""
 
-    __slots__ = ("_agreed", "_kinds", "_known", "_renderer", "_text")
+    __slots__ = ("_agreed", "_kinds", "_known", "_made_for", "_renderer", "_text")
 
     def __init__(self, renderer: ConversationRenderer, *, template: str, text: str) -> None:
         self._renderer = renderer
@@ -71,6 +71,7 @@ class GenerationPrompts:
         self._kinds = _kinds(renderer.messages, lookups(template))
         self._known: dict[Hashable, GenerationPrompt] = {}
         self._agreed: dict[Hashable, set[int]] = {}
+        self._made_for: dict[Hashable, int] = {}
 
     def before(self, index: int, region_start: int) -> GenerationPrompt:
         """The generation prompt for message `index`, whose region starts at a character of the text."""
@@ -78,6 +79,7 @@ class GenerationPrompts:
         known = self._known.get(kind)
         if known is None:
             known = self._known[kind] = self.exact(index, region_start)
+            self._made_for[kind] = index
         return known
 
     def surprising(self, index: int, region_start: int, agreed: int) -> GenerationPrompt | None:
@@ -88,10 +90,9 @@ class GenerationPrompts:
         when nothing is surprising, or the exact prompt is the known one.
         """
         kind = self._kinds[index]
-        expected = self._agreed.get(kind)
-        if expected is None:
-            self._agreed[kind] = {agreed}
-            return None
+        expected = self._agreed.setdefault(kind, set())
+        if index == self._made_for[kind]:
+            expected.add(agreed)
         if agreed in expected:
             return None
         prompt = self.exact(index, region_start)

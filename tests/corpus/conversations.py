@@ -44,7 +44,7 @@ REPEATED = "repeated turns"
 
 CONVERSATIONS: dict[str, tuple[Messages, list[dict[str, Any]] | None]] = {
     "plain": ([_user("Hi there"), _assistant("Alphazq & <b>bravozq</b>")], None),
-    "system": ([{"role": "system", "content": "Be nice"}, _user("Hi"), _assistant("Alphazq\nbravo")], None),
+    "system": ([{"role": "system", "content": "Be nice"}, _user("Hi"), _assistant("Alphazq\nBravozq")], None),
     REPEATED: ([_user("Say it"), _assistant("Alphabravozq")] * 4, None),
     "reasoning": (
         [
@@ -58,9 +58,9 @@ CONVERSATIONS: dict[str, tuple[Messages, list[dict[str, Any]] | None]] = {
     "inline reasoning": (
         [
             _user("Why?"),
-            _assistant("<think>\nCharlie deltazq\n</think>\n\nAlpha bravozq"),
+            _assistant("<think>\nCharliezq deltazq\n</think>\n\nAlphazq bravozq"),
             _user("And now?"),
-            _assistant("<think>\nGolf\n</think>\n\nEcho foxtrotzq"),
+            _assistant("<think>\nGolfzq\n</think>\n\nEchozq foxtrotzq"),
         ],
         None,
     ),

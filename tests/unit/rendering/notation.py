@@ -82,6 +82,9 @@ def check_spans(
             value = value[step]
         source = str(origin.path[-1]) if origin.is_key else value
         if span.offset is not None:
-            for step in range(span.end - span.start):
-                assert stands_for(rendering.text[span.start + step], source[span.offset + step]), (span, source)
+            printed = rendering.text[span.start : span.end]
+            if source[span.offset : span.offset + len(printed)] == printed:
+                continue
+            for step in range(len(printed)):
+                assert stands_for(printed[step], source[span.offset + step]), (span, source)
     assert end == len(rendering.text)

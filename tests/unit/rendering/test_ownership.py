@@ -370,24 +370,42 @@ JOINED = [
     Pattern("plus", "{% for m in messages %}{{ '<' + m.content + '>' }}{% endfor %}", BOTH),
     Pattern("tilde", "{% for m in messages %}{{ '<' ~ m.content ~ '>' }}{% endfor %}", BOTH),
     Pattern("percent", "{% for m in messages %}{{ '<%s>' % m.content }}{% endfor %}", BOTH),
-    Pattern("percent with a tuple", "{% for m in messages %}{{ '%s%s%%' % ('<', m.content) }}{% endfor %}", [
-        *("0 <", "0.content Hi", "0 %", "1 <", "1.content Yo", "1 %"),
-    ]),
+    Pattern(
+        "percent with a tuple",
+        "{% for m in messages %}{{ '%s%s%%' % ('<', m.content) }}{% endfor %}",
+        [
+            *("0 <", "0.content Hi", "0 %", "1 <", "1.content Yo", "1 %"),
+        ],
+    ),
     Pattern("percent with names", "{% for m in messages %}{{ '<%(content)s>' % m }}{% endfor %}", BOTH),
-    Pattern("percent with a width", "{% for m in messages %}{{ '<%5s>' % m.content }}{% endfor %}", [
-        *("0 <   ", "0.content Hi", "0 >", "1 <   ", "1.content Yo", "1 >"),
-    ]),
+    Pattern(
+        "percent with a width",
+        "{% for m in messages %}{{ '<%5s>' % m.content }}{% endfor %}",
+        [
+            *("0 <   ", "0.content Hi", "0 >", "1 <   ", "1.content Yo", "1 >"),
+        ],
+    ),
     Pattern("percent with a length modifier", "{{ '%ld' % 5 }}", ["- 5"]),
     Pattern("the format method", "{% for m in messages %}{{ '<{}>'.format(m.content) }}{% endfor %}", BOTH),
-    Pattern("format with numbers", "{% for m in messages %}{{ '{1}{0}{2}'.format(m.content, '<', '>') }}{% endfor %}", BOTH),
+    Pattern(
+        "format with numbers", "{% for m in messages %}{{ '{1}{0}{2}'.format(m.content, '<', '>') }}{% endfor %}", BOTH
+    ),
     Pattern("format with names", "{% for m in messages %}{{ '<{a}>'.format(a=m.content) }}{% endfor %}", BOTH),
     Pattern("format with a lookup", "{% for m in messages %}{{ '<{0[content]}>'.format(m) }}{% endfor %}", BOTH),
-    Pattern("format with braces and a width", "{{ '{{{:>4}}}'.format(messages[0].content) }}", [
-        *("0 {  ", "0.content Hi", "0 }"),
-    ]),
-    Pattern("format with a nested width", "{{ '<{:>{}}>'.format(messages[0].content, 4) }}", [
-        *("0 <  ", "0.content Hi", "0 >"),
-    ]),
+    Pattern(
+        "format with braces and a width",
+        "{{ '{{{:>4}}}'.format(messages[0].content) }}",
+        [
+            *("0 {  ", "0.content Hi", "0 }"),
+        ],
+    ),
+    Pattern(
+        "format with a nested width",
+        "{{ '<{:>{}}>'.format(messages[0].content, 4) }}",
+        [
+            *("0 <  ", "0.content Hi", "0 >"),
+        ],
+    ),
     Pattern("format_map", "{% for m in messages %}{{ '<{content}>'.format_map(m) }}{% endfor %}", BOTH),
     Pattern("the format filter", "{% for m in messages %}{{ '<%s>'|format(m.content) }}{% endfor %}", BOTH),
     Pattern("percent outside any loop", "{{ '<%s>' % messages[0].content }}", BOTH[:3]),
@@ -400,18 +418,34 @@ JOINED = [
         "{% endfor %}",
         BOTH,
     ),
-    Pattern("the join filter", "{% for m in messages %}{{ ['<', m.content, '>']|join('-') }}{% endfor %}", [
-        *("0 <-", "0.content Hi", "0 ->", "1 <-", "1.content Yo", "1 ->"),
-    ]),
-    Pattern("the join filter of an attribute", "{{ messages|join('', attribute='content') }}", [
-        *("0.content Hi", "1.content Yo"),
-    ]),
-    Pattern("the join method", "{% for m in messages %}{{ '-'.join(['<', m.content, '>']) }}{% endfor %}", [
-        *("0 <-", "0.content Hi", "0 ->", "1 <-", "1.content Yo", "1 ->"),
-    ]),
-    Pattern("the join method of a generator", "{{ ''.join(messages|map(attribute='content')) }}", [
-        *("0.content Hi", "1.content Yo"),
-    ]),
+    Pattern(
+        "the join filter",
+        "{% for m in messages %}{{ ['<', m.content, '>']|join('-') }}{% endfor %}",
+        [
+            *("0 <-", "0.content Hi", "0 ->", "1 <-", "1.content Yo", "1 ->"),
+        ],
+    ),
+    Pattern(
+        "the join filter of an attribute",
+        "{{ messages|join('', attribute='content') }}",
+        [
+            *("0.content Hi", "1.content Yo"),
+        ],
+    ),
+    Pattern(
+        "the join method",
+        "{% for m in messages %}{{ '-'.join(['<', m.content, '>']) }}{% endfor %}",
+        [
+            *("0 <-", "0.content Hi", "0 ->", "1 <-", "1.content Yo", "1 ->"),
+        ],
+    ),
+    Pattern(
+        "the join method of a generator",
+        "{{ ''.join(messages|map(attribute='content')) }}",
+        [
+            *("0.content Hi", "1.content Yo"),
+        ],
+    ),
     Pattern(
         "the join method of a mapping's values",
         "{{ ''.join(messages[0].given.values()) }}{{ ''.join(messages[0].given.keys()) }}{{ ''.join(messages[0].given) }}",
@@ -491,7 +525,17 @@ JOINED = [
         "filters that only know the main source",
         "{% for m in messages %}<{{ m.content|title }}|{{ m.content|center(7) }}|{{ m.content|urlencode }}|"
         "{{ m.content|truncate(4, true, '~', 0) }}>{% endfor %}",
-        ["0 <", "0.content Ab Cd", "0 | ", "0.content ab cd", "0  |", "0.content ab%20cd", "0 |", "0.content ab ", "0 ~>"],
+        [
+            "0 <",
+            "0.content Ab Cd",
+            "0 | ",
+            "0.content ab cd",
+            "0  |",
+            "0.content ab%20cd",
+            "0 |",
+            "0.content ab ",
+            "0 ~>",
+        ],
         messages=[{"role": "user", "content": "ab cd"}],
     ),
     Pattern(

@@ -130,7 +130,9 @@ VARIABLES: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_variables_reach_the_template_as_plain_data(name: str) -> None:
-    template = "{{ value }}|{{ value is string }}{{ value is mapping }}{{ value is number }}{{ value.write is defined }}"
+    template = (
+        "{{ value }}|{{ value is string }}{{ value is mapping }}{{ value is number }}{{ value.write is defined }}"
+    )
     expected = transformed(PAIR, template, value=VARIABLES[name])
     rendering = render(PAIR, template=template, template_kwargs={"value": VARIABLES[name]})
     assert rendering.text == expected
@@ -221,7 +223,9 @@ def test_nothing_that_the_caller_gave_is_changed() -> None:
 
 
 def test_a_conversation_that_is_rendered_twice_gives_equal_renderings() -> None:
-    renderer = ConversationRenderer(Conversation.coerce(PAIR), template="{% for m in messages %}<{{ m.content }}>{% endfor %}")
+    renderer = ConversationRenderer(
+        Conversation.coerce(PAIR), template="{% for m in messages %}<{{ m.content }}>{% endfor %}"
+    )
     assert renderer.rendering() == renderer.rendering()
 
 
@@ -259,14 +263,14 @@ def test_nothing_printed_has_no_spans() -> None:
 # Size
 
 
-MILLION = ("A word & another, \"quoted\"; " * 40_000)[:1_000_000]
+MILLION = ('A word & another, "quoted"; ' * 40_000)[:1_000_000]
 
 PASSAGES = {
     "printed": "{% for m in messages %}<{{ m.content }}>{% endfor %}",
     "trimmed": "{% for m in messages %}{{ '<' + m.content | trim + '>' }}{% endfor %}",
     "formatted": "{% for m in messages %}{{ '<%s|%s|%s>' % (m.role, m.content, 'end') }}{% endfor %}",
     "format method": "{% for m in messages %}{{ '<{}|{}|{}>'.format(m.role, m.content, 'end') }}{% endfor %}",
-    "JSON by format": "{% for m in messages %}{{ '{\"role\": \"%s\", \"content\": %s}'|format(m.role, m.content) }}{% endfor %}",
+    "JSON by format": '{% for m in messages %}{{ \'{"role": "%s", "content": %s}\'|format(m.role, m.content) }}{% endfor %}',
     "joined": "{% for m in messages %}{{ [m.role, m.content, 'end']|join('|') }}{% endfor %}",
     "JSON": "{% for m in messages %}{{ m|tojson }}{% endfor %}",
     "JSON, indented": "{% for m in messages %}{{ m|tojson(indent=4) }}{% endfor %}",

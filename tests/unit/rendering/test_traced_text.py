@@ -410,7 +410,13 @@ def test_where_the_text_survives_whole_it_keeps_its_origins(
 
 @pytest.mark.parametrize(
     ("method", "arguments"),
-    [("translate", ({97: "q"},)), ("expandtabs", (3,)), ("zfill", (9,)), ("replace", ("", "-")), ("__format__", (".1",))],
+    [
+        ("translate", ({97: "q"},)),
+        ("expandtabs", (3,)),
+        ("zfill", (9,)),
+        ("replace", ("", "-")),
+        ("__format__", (".1",)),
+    ],
 )
 def test_where_the_text_is_rewritten_all_of_it_belongs_to_its_main_source(
     method: str, arguments: tuple[Any, ...]
@@ -425,7 +431,9 @@ def test_where_the_text_is_rewritten_all_of_it_belongs_to_its_main_source(
 ARGUMENTS = st.one_of(
     traced_texts(2), LETTERS, st.integers(-99, 99), st.sampled_from([1.5, None, True, [1, "a"], {"k": "v"}])
 )
-CONVERSIONS = st.sampled_from(["%s", "%r", "%a", "%5s", "%-7s", "%.2s", "%8.3s", "%d", "%05d", "%x", "%.1f", "%%", "%c", "%ld"])
+CONVERSIONS = st.sampled_from(
+    ["%s", "%r", "%a", "%5s", "%-7s", "%.2s", "%8.3s", "%d", "%05d", "%x", "%.1f", "%%", "%c", "%ld"]
+)
 LITERALS = st.text("ab%{} \n", max_size=4).map(lambda text: text.replace("%", "%%"))
 
 
