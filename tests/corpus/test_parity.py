@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,7 +36,7 @@ COMPARED: dict[str, tuple[int, ...]] = {
 """How many renderings every chunk compares at least: those that transformers does not refuse, counted with 5.23.0."""
 
 CHUNKS = [(package, number) for package, counts in COMPARED.items() for number in range(len(counts))]
-MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - transformers reads the clock without a time zone
+MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5)
 
 PARTS_ONLY = "reads content as a list of parts, and iterates over the characters of a text"
 SILENT = {
@@ -75,7 +75,7 @@ def _transformers() -> Any:
     return utilities
 
 
-@lru_cache(maxsize=None)
+@cache
 def _collection(package: str) -> dict[str, str]:
     """The templates of an installed package by name."""
     pinned, folder = FOLDERS[package]
@@ -96,7 +96,7 @@ def _chunk(package: str, number: int) -> dict[str, str]:
 class _StoppedClock(datetime.datetime):
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-        return MOMENT
+        return MOMENT if tz is None else MOMENT.astimezone(tz)
 
 
 @pytest.fixture

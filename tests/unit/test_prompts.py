@@ -38,7 +38,7 @@ PROMPT = "{% if add_generation_prompt %}"
 
 
 def frozen_clock() -> datetime.datetime:
-    return datetime.datetime(2025, 1, 1)  # noqa: DTZ001  # templates print local dates
+    return datetime.datetime(2025, 1, 1)  # templates print local dates
 
 
 def both(

@@ -26,7 +26,7 @@ GENERATED_ZONES = {Zone.REASONING, Zone.CONTENT, Zone.TOOL_CALL, Zone.SCAFFOLD, 
 
 
 def frozen_clock() -> datetime.datetime:
-    return datetime.datetime(2025, 1, 1)  # noqa: DTZ001  # templates print local dates
+    return datetime.datetime(2025, 1, 1)  # templates print local dates
 
 
 def drawn(

@@ -183,6 +183,7 @@ class Trace:
         """One text from the operands of one expression, literals given to the message they are joined with."""
         owner = self.owner
         if self._reaches_ahead:
+            parts = [self.claim(part) if _is_mixed(part) else part for part in parts]
             owners = [sole_owner(part) for part in parts]
             if any(found is not None and (owner is None or found > owner) for found in owners):
                 return self._join_near(parts, owners)
@@ -332,3 +333,11 @@ class Trace:
             text,
             tuple((length, replace(origin, generated=True), offset) for length, origin, offset in runs_of(text)),
         )
+
+
+def _is_mixed(text: str) -> bool:
+    """Whether a text holds sources of a message next to characters that nobody owns."""
+    if type(text) is not TracedText or len(text._runs) < 2:
+        return False
+    owners = {origin.message for _, origin, _ in text._runs}
+    return None in owners and len(owners) > 1

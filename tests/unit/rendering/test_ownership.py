@@ -13,6 +13,7 @@ import pytest
 
 from maskspec.rendering import render
 from tests.unit.rendering.notation import check_spans, noted
+from tests.unit.rendering.oracle import transformers_text
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ LOOPS = [
     ),
     Pattern(
         "an inner loop that prints nothing",
-        "{% for m in messages %}{% for n in messages %}{% set x = n.content %}{% endfor %}<{{ m.content }}>{% endfor %}",
+        "{% for m in messages %}{% for n in messages %}{% set x = n %}{% endfor %}<{{ m.content }}>{% endfor %}",
         BOTH,
     ),
     Pattern(
@@ -337,7 +338,7 @@ COLLECTED = [
     ),
     Pattern(
         "rebuilt messages through dict()",
-        "{% for m in messages %}{% for n in [dict(m, role='x')] %}<{{ n.role }}{{ n.content }}>{% endfor %}{% endfor %}",
+        "{% for m in messages %}{% for n in [dict(m, role='x')] %}<{{ n.role + n.content }}>{% endfor %}{% endfor %}",
         ["0 <x", "0.content Hi", "0 >", "1 <x", "1.content Yo", "1 >"],
     ),
     Pattern(
@@ -361,7 +362,7 @@ COLLECTED = [
     ),
     Pattern(
         "a preamble in a statement of its own",
-        "Be nice.{% for m in messages %}<{{ m.content }}>{% endfor %}{% if add_generation_prompt is false %}.{% endif %}",
+        "Be nice.{% for m in messages %}<{{ m.content }}>{% endfor %}{% if not add_generation_prompt %}.{% endif %}",
         ["- Be nice.", *BOTH, "- ."],
     ),
 ]
@@ -448,7 +449,8 @@ JOINED = [
     ),
     Pattern(
         "the join method of a mapping's values",
-        "{{ ''.join(messages[0].given.values()) }}{{ ''.join(messages[0].given.keys()) }}{{ ''.join(messages[0].given) }}",
+        "{% set given = messages[0].given %}{{ ''.join(given.values()) }}{{ ''.join(given.keys()) }}"
+        "{{ ''.join(given) }}",
         ["0.given.k V", "0.given.k! kk"],
         messages=[{"role": "user", "content": "Hi", "given": {"k": "V"}}],
     ),
@@ -509,8 +511,8 @@ JOINED = [
     ),
     Pattern(
         "trim, upper, slices, characters",
-        "{% for m in messages %}<{{ m.content|trim }}{{ m.content.strip()|upper }}{{ m.content[1:3] }}{{ m.content[-2] }}"
-        "{% for c in m.content %}{{ c }}{% endfor %}>{% endfor %}",
+        "{% for m in messages %}<{{ m.content|trim }}{{ m.content.strip()|upper }}{{ m.content[1:3] }}"
+        "{{ m.content[-2] }}{% for c in m.content %}{{ c }}{% endfor %}>{% endfor %}",
         ["0 <", "0.content HiHIHii Hi ", "0 >"],
         messages=[{"role": "user", "content": " Hi "}],
     ),
@@ -573,7 +575,8 @@ VALUES = [
     ),
     Pattern(
         "arguments as JSON",
-        "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.arguments|tojson }}{% endfor %}{% endfor %}",
+        "{% for m in messages %}{% if m.tool_calls %}{{ m.tool_calls[0].function.arguments|tojson }}{% endif %}"
+        "{% endfor %}",
         [
             *('1 {"', f"{ARGUMENTS}.s! s", '1 ": "', f'{ARGUMENTS}.s a\\"b', '1 ", "'),
             *(f"{ARGUMENTS}.n! n", '1 ": ', f"{ARGUMENTS}.n 3", '1 , "'),
@@ -639,7 +642,7 @@ VALUES = [
     ),
     Pattern(
         "content in parts of rebuilt messages",
-        "{% for m in [{'role': 'U', 'content': messages[0].content}] %}<{{ m.role }}{{ m.content[0].text }}>{% endfor %}",
+        "{% for m in [{'role': 'U', 'content': messages[0].content}] %}<{{ m.role + m.content[0].text }}>{% endfor %}",
         ["0 <U", "0.content.0.text Hi", "0 >"],
         messages=PARTS,
     ),
@@ -695,14 +698,11 @@ def test_every_character_has_the_origin_written_by_hand(pattern: Pattern) -> Non
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
 def test_the_text_is_the_one_of_transformers(pattern: Pattern) -> None:
-    utilities = pytest.importorskip("transformers.utils.chat_template_utils")
-    expected, _ = utilities.render_jinja_template(
-        [pattern.messages], tools=pattern.tools, chat_template=pattern.template, **pattern.variables
-    )
+    expected = transformers_text(pattern.messages, pattern.template, tools=pattern.tools, **pattern.variables)
     rendering = render(
         pattern.messages, template=pattern.template, tools=pattern.tools, template_kwargs=pattern.variables
     )
-    assert rendering.text == expected[0]
+    assert rendering.text == expected
 
 
 def test_pattern_names_are_unique() -> None:

@@ -1,4 +1,4 @@
-"""`TracedText` is a `str` in every operation, and moves the origin of every character as the operation moves characters.
+"""`TracedText` is a `str` in every operation, and moves the origins as the operation moves the characters.
 
 Two oracles: `str` itself for the text, and for the origins a model that keeps
 one *cell* (character, origin, offset) per character and does each operation the obvious way.
@@ -90,7 +90,7 @@ def outcome(function: Callable[[], Any]) -> tuple[type, Any]:
     """The result with its type made plain, or the kind of error."""
     try:
         value = function()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - str decides what is raised
         return type(error), None
     return str, plain(value)
 
