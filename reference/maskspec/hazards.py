@@ -43,6 +43,8 @@ class HazardKind(Enum):
     """The template does not print all content of a selected message."""
     NOT_RENDERED = "not_rendered"
     """The template prints nothing for a selected message."""
+    NOTHING_TRAINED = "nothing_trained"
+    """No token of the conversation is trained; `mask` refuses such a conversation unless told to allow it."""
     UNKNOWN_TOKEN = "unknown_token"
     """A trained token is the unknown token: the vocabulary cannot spell the text."""
 

@@ -206,8 +206,12 @@ def mask(
     decided = token_verdicts(alignment, judgements, policy)
     ids = tuple(encoding.ids)
     train = Verdict.TRAIN
-    if not allow_empty and train not in decided.verdicts:
-        raise EmptyMaskError(_why_empty(conversation, policy))
+    empty: tuple[Hazard, ...] = ()
+    if train not in decided.verdicts:
+        why = _why_empty(conversation, policy)
+        if not allow_empty:
+            raise EmptyMaskError(f"{why}, or pass allow_empty=True")
+        empty = (Hazard(HazardKind.NOTHING_TRAINED, why),)
     tokens = Tokens(rendering.text, ids, alignment, judgements, decided.verdicts)
     return Mask(
         input_ids=ids,
@@ -218,6 +222,7 @@ def mask(
         text=rendering.text,
         tokens=tokens,
         hazards=(
+            *empty,
             *conversation_hazards(conversation, rendering, segmentation, policy, special_tokens),
             *_token_hazards(tokens, decided, vocabulary),
         ),
@@ -234,12 +239,12 @@ def _why_empty(conversation: Conversation, policy: Policy) -> str:
     if selected:
         return (
             f"the policy selects messages {sorted(selected)}, but the template prints nothing of them to train; "
-            "render the conversation to see what it prints, or pass allow_empty=True"
+            "render the conversation to see what it prints"
         )
     roles = ", ".join(dict.fromkeys(conversation.roles))
     return (
         f"no message is selected: the policy trains {', '.join(sorted(policy.roles))} and the conversation has "
-        f"{roles}; change Policy(roles=…) or the messages' flags, or pass allow_empty=True"
+        f"{roles}; change Policy(roles=…) or the messages' flags"
     )
 
 

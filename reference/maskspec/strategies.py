@@ -184,8 +184,10 @@ def _flags(draw: st.DrawFn, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def sample(able: Set[Capability], *, examples: int, seed: int) -> list[Generated]:
-    """Up to `examples` conversations that a template renders; the same seed gives the same ones.
+    """Up to `examples` conversations that a template renders.
 
+    The same seed gives the same ones on the same versions and code: Hypothesis
+    also draws constants that it finds in the modules of the program under test.
     For harnesses that judge every conversation and go on. The settings are complete,
     so the Hypothesis profile of a host program neither matters nor changes.
     """

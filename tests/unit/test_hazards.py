@@ -262,10 +262,18 @@ def test_tags_that_agree_with_the_principle_agree_where_a_message_is_flagged() -
     assert kinds(result) == []
 
 
+def test_nothing_trained() -> None:
+    hazard = only(masked(PLAIN, [user("Hi"), user("Yo")]))
+    assert (hazard.kind, hazard.message, hazard.token) == (HazardKind.NOTHING_TRAINED, None, None)
+    assert "the policy trains assistant and the conversation has user" in hazard.detail
+    assert kinds(masked(PLAIN)) == []
+
+
 def test_every_kind_has_a_test() -> None:
     assert {kind.name for kind in HazardKind} == {
         "STRADDLING", "PHANTOM", "DOUBLED_BOS", "NO_STOP", "BOUNDARY_STOP", "UNCONFIRMED_OPENING",
         "GENERATION_TAGS_DISAGREE", "REASONING_DROPPED", "CONTENT_DROPPED", "NOT_RENDERED", "UNKNOWN_TOKEN",
+        "NOTHING_TRAINED",
     }  # fmt: skip
 
 

@@ -33,7 +33,13 @@ _QUIET_SECONDS = 10.0
     show_default=True,
     help="Generated conversations for each pair: 20, 100 or 2000.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same conversations.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of the generated conversations; it repeats them on the same versions and code.",
+)
 @click.option("--rules", "rules", multiple=True, metavar="RULE", help="Only these rules or families (STOP-1, ROLE).")
 @click.option("--pair", "pair_names", multiple=True, metavar="NAME", help="Only these pairs (chatml+bytelevel-gpt2).")
 @click.option("--template", "templates", multiple=True, metavar="NAME", help="Only pairs with these templates.")

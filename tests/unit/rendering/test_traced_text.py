@@ -142,6 +142,7 @@ OPERATIONS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "title": st.just(()),
     "translate": st.tuples(st.just({97: "long", 98: None, 0xDF: 0x78})) | st.tuples(st.just(str.maketrans("xy", "yx"))),
     "upper": st.just(()),
+    "__mod__": st.tuples(st.tuples()) | st.tuples(LETTERS),
     "zfill": st.tuples(SMALL),
     "__add__": st.tuples(LETTERS),
     "__mul__": st.tuples(st.integers(-1, 3)),
