@@ -89,8 +89,10 @@ def conversation_hazards(
                 HazardKind.UNCONFIRMED_OPENING, f"no generation prompt confirms the opening {shown!r}", part.message
             )
     yield from _dropped_text(conversation, rendering, selected & rendered)
-    principle = Policy(roles=policy.generated, generated=policy.generated, flags=False)
-    yield from _disagreeing_tags(rendering, segmentation, principle, principle.selected(conversation))
+    if rendering.generation_ranges is not None:
+        principle = Policy(roles=policy.generated, generated=policy.generated, flags=False)
+        selected = principle.selected(conversation)
+        yield from _disagreeing_tags(rendering, segmentation, principle, selected, rendering.generation_ranges)
 
 
 def _dropped_text(conversation: Conversation, rendering: Rendering, indices: frozenset[int | None]) -> Iterator[Hazard]:
@@ -142,12 +144,13 @@ def _missing(text: str, ranges: list[tuple[int, int]]) -> str:
 
 
 def _disagreeing_tags(
-    rendering: Rendering, segmentation: Segmentation, policy: Policy, selected: frozenset[int]
+    rendering: Rendering,
+    segmentation: Segmentation,
+    policy: Policy,
+    selected: frozenset[int],
+    ranges: tuple[tuple[int, int], ...],
 ) -> Iterator[Hazard]:
     """Where the template's generation tags and the principle differ, at most once per message."""
-    ranges = rendering.generation_ranges
-    if ranges is None:
-        return
     position = 0
     reported: set[int | None] = set()
     for part in segmentation.segments:

@@ -20,12 +20,9 @@ from maskspec.prompts import GenerationPrompts
 from maskspec.rendering import Clock, ConversationRenderer, Limits, Rendering
 from maskspec.segmentation import Segmentation, Zone, segment
 from maskspec.tokens import Tokenizer
-from maskspec.verdicts import TokenVerdicts, token_verdicts
+from maskspec.verdicts import IGNORE_INDEX, TokenVerdicts, token_verdicts
 
 __all__ = ["IGNORE_INDEX", "Mask", "Token", "Tokens", "mask"]
-
-IGNORE_INDEX = -100
-"""The label of a position without loss: what `torch.nn.CrossEntropyLoss` ignores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +200,10 @@ def mask(
         special_tokens=special_tokens,
     )
     judgements = judge(segmentation, rendering, conversation, policy)
-    decided = token_verdicts(alignment, judgements, policy)
     ids = tuple(encoding.ids)
-    train = Verdict.TRAIN
+    decided = token_verdicts(ids, alignment, judgements, policy)
     empty: tuple[Hazard, ...] = ()
-    if train not in decided.verdicts:
+    if Verdict.TRAIN not in decided.verdicts:
         why = _why_empty(conversation, policy)
         if not allow_empty:
             raise EmptyMaskError(f"{why}, or pass allow_empty=True")
@@ -215,9 +211,7 @@ def mask(
     tokens = Tokens(rendering.text, ids, alignment, judgements, decided.verdicts)
     return Mask(
         input_ids=ids,
-        labels=tuple(
-            [token if verdict is train else IGNORE_INDEX for token, verdict in zip(ids, decided.verdicts, strict=True)]
-        ),
+        labels=decided.labels,
         weights=decided.weights,
         text=rendering.text,
         tokens=tokens,

@@ -174,8 +174,10 @@ def _kinds(messages: Sequence[dict[str, Any]], lookup: Lookups) -> list[Hashable
         position = tuple(max(-2, min(2, index - number)) for number in lookup.numbers)
         kinds.append((min(index, _EARLY_TURNS), position, previous, roles, found))
         role, content = message.get("role"), message.get("content")
-        text = _all_text(message)
-        here = frozenset((role, string) for string in lookup.searched if string in text)
+        here: frozenset[tuple[Any, str]] = frozenset()
+        if lookup.searched:
+            text = _all_text(message)
+            here = frozenset((role, string) for string in lookup.searched if string in text)
         previous = (
             role,
             here,

@@ -14,25 +14,32 @@ from dataclasses import dataclass
 from maskspec.alignment import Alignment
 from maskspec.policy import Judgement, Policy, Verdict
 
-__all__ = ["TokenVerdicts", "token_verdicts"]
+__all__ = ["IGNORE_INDEX", "TokenVerdicts", "token_verdicts"]
+
+IGNORE_INDEX = -100
+"""The label of a position without loss: what `torch.nn.CrossEntropyLoss` ignores."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenVerdicts:
-    """A verdict and a loss weight for each of n tokens, and the indices of those that needed a decision.
+    """A label, verdict and loss weight for each of n tokens, and the indices of those that needed a decision.
 
+    A label is the token's id where its verdict is TRAIN and `IGNORE_INDEX` elsewhere.
     `straddling` tokens have characters to train and characters to ignore;
     `phantoms` spell no character.
     """
 
+    labels: tuple[int, ...]
     verdicts: tuple[Verdict, ...]
     weights: tuple[float, ...]
     straddling: tuple[int, ...]
     phantoms: tuple[int, ...]
 
 
-def token_verdicts(alignment: Alignment, judgements: Sequence[Judgement], policy: Policy) -> TokenVerdicts:
-    """The verdict of every token.
+def token_verdicts(
+    ids: Sequence[int], alignment: Alignment, judgements: Sequence[Judgement], policy: Policy
+) -> TokenVerdicts:
+    """The verdict of every token, and its label.
 
     A token takes the verdict that all its characters have; where some are
     EITHER, the others decide. A *straddling* token has characters to train and
@@ -42,6 +49,7 @@ def token_verdicts(alignment: Alignment, judgements: Sequence[Judgement], policy
     starts, ends = alignment.starts, alignment.ends
     verdicts = [Verdict.IGNORE] * len(starts)
     weights = [0.0] * len(starts)
+    labels = [IGNORE_INDEX] * len(starts)
     runs = _runs(judgements)
     crossing: list[int] = []
     for start, end, verdict, weight in runs:
@@ -50,6 +58,7 @@ def token_verdicts(alignment: Alignment, judgements: Sequence[Judgement], policy
         verdicts[first:last] = [verdict] * (last - first)
         if verdict is Verdict.TRAIN:
             weights[first:last] = [weight] * (last - first)
+            labels[first:last] = ids[first:last]
         crossing.extend(
             index for index in range(last, bisect_left(starts, end, last)) if not crossing or crossing[-1] < index
         )
@@ -62,6 +71,7 @@ def token_verdicts(alignment: Alignment, judgements: Sequence[Judgement], policy
             straddling.append(index)
         verdicts[index] = policy.straddling if len(decided) > 1 else decided.pop()
         if verdicts[index] is Verdict.TRAIN:
+            labels[index] = ids[index]
             weights[index] = next((weight for _, _, verdict, weight in inside if verdict is Verdict.TRAIN), 1.0)
     phantoms: tuple[int, ...] = ()
     if True in map(operator.eq, starts, ends):
@@ -70,7 +80,8 @@ def token_verdicts(alignment: Alignment, judgements: Sequence[Judgement], policy
         for index in phantoms:
             verdicts[index] = _phantom_verdict(starts[index], judgements, boundaries)
             weights[index] = 0.0
-    return TokenVerdicts(tuple(verdicts), tuple(weights), tuple(straddling), phantoms)
+            labels[index] = IGNORE_INDEX
+    return TokenVerdicts(tuple(labels), tuple(verdicts), tuple(weights), tuple(straddling), phantoms)
 
 
 def _runs(judgements: Sequence[Judgement]) -> list[tuple[int, int, Verdict, float]]:

@@ -34,7 +34,7 @@ def decide(
     characters: str, tokens: list[tuple[int, int]], policy: Policy = Policy(), weights: dict[int, float] | None = None
 ) -> TokenVerdicts:
     alignment = Alignment([start for start, _ in tokens], [end for _, end in tokens])
-    return token_verdicts(alignment, judgements(characters, weights), policy)
+    return token_verdicts(range(len(alignment)), alignment, judgements(characters, weights), policy)
 
 
 def letters(decided: TokenVerdicts) -> str:
@@ -164,7 +164,7 @@ def test_a_token_over_two_weights_takes_that_of_its_first_trained_character() ->
 
 
 def test_no_tokens_and_no_text() -> None:
-    assert token_verdicts(Alignment((), ()), (), Policy()) == TokenVerdicts((), (), (), ())
+    assert token_verdicts((), Alignment((), ()), (), Policy()) == TokenVerdicts((), (), (), (), ())
 
 
 @st.composite
@@ -202,3 +202,13 @@ def test_the_table_holds_for_any_tiling(case: tuple[str, list[tuple[int, int]]],
         index for index, (start, end) in enumerate(tokens) if {"T", "I"} <= set(characters[start:end])
     )
     assert decided.weights == tuple(1.0 if verdict is Verdict.TRAIN else 0.0 for verdict in decided.verdicts)
+
+
+def test_labels_are_ids_where_the_verdict_is_train() -> None:
+    alignment = Alignment([0, 1, 2, 2, 3, 5], [1, 2, 2, 3, 5, 6])
+    decided = token_verdicts(
+        [11, 12, 13, 14, 15, 16], alignment, judgements("TETTIT", None), Policy(straddling=Verdict.TRAIN)
+    )
+    assert decided.labels == (11, -100, -100, 14, 15, 16)
+    assert decided.weights == (1.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+    assert (decided.straddling, decided.phantoms) == ((4,), (2,))

@@ -49,7 +49,10 @@ def stands_for(printed: str, source: str) -> bool:
     if printed == source or printed.casefold() == source.casefold():
         return True
     cases = source.lower() + source.upper() + source.title() + source.casefold() + source.swapcase()
-    return printed in cases + json.dumps(source)[1:-1] + repr(source)[1:-1] + html.escape(html.escape(source)) + "&#34;&#39;"
+    return (
+        printed
+        in cases + json.dumps(source)[1:-1] + repr(source)[1:-1] + html.escape(html.escape(source)) + "&#34;&#39;"
+    )
 
 
 def check_spans(

@@ -244,6 +244,23 @@ def test_a_text_that_is_printed_whole_keeps_every_offset(content: str) -> None:
         assert (expression, places) == (expression, list(zip(content, range(len(content)), strict=True)))
 
 
+WITHIN = [
+    *("'%s' % [c]", "'%s' % {'k': c}", "'%(k)s' % {'k': [c]}", "'%r' % c", "'%s'|format([c])", "'%s|%s' % ([c], 1)"),
+    *("'{}'.format([c])", "'{!r}'.format(c)", "'{k}'.format(k={'k': c})", "'{}'.format((c, 1))", "'{!a}'.format(c)"),
+    *("[c]|string", "{'k': [c]} ~ ''", "(c, c)[:1]|list", "[c]|trim", "[c]|upper|lower", "[c]|replace('zz', 'y')"),
+    *("[[c]]|join", "''.join({'k': c}.values())", "''.join([c]|map('string'))", "{'k': c}|tojson(indent=3)"),
+]
+
+
+@pytest.mark.parametrize("expression", WITHIN)
+def test_a_text_inside_what_is_printed_keeps_every_offset(expression: str) -> None:
+    template = "{% for m in messages %}{% set c = m.content %}{{ " + expression + " }}{% endfor %}"
+    rendering = render([{"role": "user", "content": "abc"}], template=template)
+    start = rendering.text.index("abc")
+    (span,) = rendering.spans_between(start, start + 1)
+    assert (span.start, span.end, span.origin.path, span.offset) == (start, start + 3, ("content",), 0)
+
+
 @settings(deadline=None, max_examples=100)
 @given(content=TEXTS, plain=st.booleans())
 def test_every_escape_in_json_belongs_to_its_character(content: str, plain: bool) -> None:
@@ -277,7 +294,7 @@ def leaves(value: Any, path: tuple[str | int, ...]) -> list[tuple[tuple[str | in
 @settings(deadline=None, max_examples=100)
 @given(
     data=DATA.filter(lambda value: isinstance(value, (dict, list))),
-    notation=st.sampled_from(["d|tojson", "d", "d ~ ''"]),
+    notation=st.sampled_from(["d|tojson", "d|tojson(indent=2)", "d", "d ~ ''"]),
 )
 def test_every_value_inside_data_has_its_path(data: Any, notation: str) -> None:
     rendering = render(
@@ -326,6 +343,10 @@ def test_a_parent_template_that_is_never_asked_for() -> None:
 
 
 SELECTIONS = [
+    "{% for i in range(2) %}{% if false %}{{ raise_exception('no')[i] }}{% endif %}{{ messages[i].content }};{% endfor %}",
+    "{% for i in range(2) %}{% set turns = messages[::-1] %}{{ turns[i].content }};{% endfor %}",
+    "{% for i in range(2) %}{{ (messages|reverse|list)[i].content }};{% endfor %}",
+    "{% for i in range(2) %}{{ dict(all=messages)['all'][i].content }};{% endfor %}",
     "{% for i in range(-2, 0) %}{{ messages[i].content }};{% endfor %}",
     "{% for i in range(3) %}{{ messages[i].content }};{% endfor %}",
     "{% for i in ['content'] %}{{ messages[0][i] }};{% endfor %}",

@@ -244,6 +244,12 @@ def test_the_default_limits_stop_too(confinement: Confinement) -> None:
     assert "characters" in outcome.message
 
 
+def test_where_the_limits_are_too_high_the_memory_is_the_limit(confinement: Confinement) -> None:
+    outcome = confinement.attempt("{{ 'x' * 100000000000 }}", characters=10**12)
+    assert outcome.error == "TemplateLimitExceeded"
+    assert "memory" in outcome.message
+
+
 @pytest.mark.parametrize(
     ("limits", "template", "named"),
     [
