@@ -218,7 +218,7 @@ def mask(
         hazards=(
             *empty,
             *conversation_hazards(conversation, rendering, segmentation, policy, special_tokens),
-            *_token_hazards(tokens, decided, vocabulary),
+            *_token_hazards(tokens, decided, vocabulary, special_tokens.unk),
         ),
         rendering=rendering,
         segmentation=segmentation,
@@ -242,7 +242,9 @@ def _why_empty(conversation: Conversation, policy: Policy) -> str:
     )
 
 
-def _token_hazards(tokens: Tokens, decided: TokenVerdicts, tokenizer: Tokenizer) -> Iterator[Hazard]:
+def _token_hazards(
+    tokens: Tokens, decided: TokenVerdicts, tokenizer: Tokenizer, unknown: str | None
+) -> Iterator[Hazard]:
     for index in decided.straddling:
         token = tokens[index]
         yield Hazard(HazardKind.STRADDLING, f"token {token.text!r} {token.reason}", token.message, index)
@@ -250,7 +252,6 @@ def _token_hazards(tokens: Tokens, decided: TokenVerdicts, tokenizer: Tokenizer)
         token = tokens[index]
         detail = f"token {tokenizer.token(token.id)!r} (id {token.id}) spells no character of the text"
         yield Hazard(HazardKind.PHANTOM, detail, token.message, index)
-    unknown = tokenizer.special_tokens.unk
     if unknown is not None:
         for index in _unknown_tokens(tokens, decided.verdicts, tokenizer, unknown):
             token = tokens[index]

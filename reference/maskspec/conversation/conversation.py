@@ -83,7 +83,8 @@ class Conversation:
         if messages is None or (isinstance(messages, list | tuple) and messages and is_sharegpt_turn(messages[0])):
             return cls.from_sharegpt(value, roles=roles)
         conversation = cls.from_messages(messages, tools=value.get("tools"))
-        return conversation.replace(messages=_with_system(conversation.messages, value.get("system")))
+        messages = _with_system(conversation.messages, value.get("system"))
+        return conversation if messages is conversation.messages else conversation.replace(messages=messages)
 
     @property
     def roles(self) -> tuple[str, ...]:

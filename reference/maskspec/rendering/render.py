@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jinja2
 from jinja2.exceptions import SecurityError
 from jinja2.exceptions import TemplateSyntaxError as JinjaSyntaxError
+from jinja2.runtime import new_context
 
 from maskspec.conversation import Conversation
 from maskspec.errors import (
@@ -129,7 +130,9 @@ class Template:
         environment.now = clock or datetime.datetime.now
         length = 0
         try:
-            for piece in template.root_render_func(template.new_context(dict(variables))):
+            visible = {**environment.globals, **variables}
+            context = new_context(environment, template.name, template.blocks, visible, shared=True)
+            for piece in template.root_render_func(context):
                 length += len(piece)
                 budget.output(length, len(piece))
                 yield piece

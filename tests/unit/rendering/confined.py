@@ -102,7 +102,8 @@ class Confinement:
             self._process = None
 
     def _start(self) -> None:
-        self._answers = answers = queue.Queue()
+        answers: queue.Queue[str] = queue.Queue()
+        self._answers = answers
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,

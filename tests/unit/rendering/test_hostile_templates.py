@@ -1,7 +1,7 @@
 """Templates are untrusted programs: what they try must end in one documented error, soon, and in little memory.
 
 Every template that grows is rendered in a confined process, traced and plain,
-with 0.3 seconds of time. A `MemoryError` there is a failure: the limit has to be
+with 0.2 seconds of time. A `MemoryError` there is a failure: the limit has to be
 noticed before the memory is used.
 """
 
@@ -27,7 +27,7 @@ from maskspec.rendering import ConversationRenderer, Limits, Rendering, render
 from tests.unit.rendering.confined import MESSAGES, Confinement
 
 HARD_SECONDS = 4.0
-"""CPU seconds for a template that is given a third of one: a single operation may overrun."""
+"""CPU seconds for a template that is given a fifth of one: a single operation may overrun."""
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ LIMIT = re.compile(r"characters|items|seconds|bits|stack|range|limit", re.IGNORE
 @pytest.mark.parametrize("traced", [True, False], ids=["traced", "plain"])
 @pytest.mark.parametrize("name", GROWING)
 def test_templates_that_grow_are_stopped(confinement: Confinement, name: str, traced: bool) -> None:
-    outcome = confinement.attempt(GROWING[name], traced=traced, seconds=0.3)
+    outcome = confinement.attempt(GROWING[name], traced=traced, seconds=0.2)
     assert outcome.error in ("TemplateLimitExceeded", *ALSO.get(name, ()))
     assert "memory" not in outcome.message.lower()
     if outcome.error == "TemplateLimitExceeded":

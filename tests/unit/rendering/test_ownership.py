@@ -36,7 +36,7 @@ FOUR = [
 ]
 SYSTEM = [{"role": "system", "content": "Be"}, *FOUR[:2]]
 BOTH = ["0 <", "0.content Hi", "0 >", "1 <", "1.content Yo", "1 >"]
-CALL = [
+CALL: list[dict[str, Any]] = [
     {"role": "user", "content": "Hi"},
     {
         "role": "assistant",
@@ -642,8 +642,9 @@ VALUES = [
     ),
     Pattern(
         "content in parts of rebuilt messages",
-        "{% for m in [{'role': 'U', 'content': messages[0].content}] %}<{{ m.role + m.content[0].text }}>{% endfor %}",
-        ["0 <U", "0.content.0.text Hi", "0 >"],
+        "{% for m in [{'role': 'U', 'content': messages[0].content}] %}{% if m %}<{% endif %}{{ m.role }}"
+        "{% for p in m.content %}{{ p.text }}{% endfor %}>{% endfor %}",
+        ["0 <U", "0.content.0.text Hi", "0.content.1.text Ho", "0 >"],
         messages=PARTS,
     ),
     Pattern(
@@ -723,6 +724,13 @@ def test_generation_ranges_without_tags_and_with_tags_that_print_nothing() -> No
     messages = [{"role": "user", "content": "Hi"}]
     assert render(messages, template="{{ messages[0].content }}").generation_ranges is None
     assert render(messages, template="{% raw %}{% generation %}{% endraw %}").generation_ranges is None
+    for template in (
+        "{{ generation }}",
+        "{% set generation = 1 %}",
+        "{# {% generation %} #}",
+        "{{ '{% generation %}' }}",
+    ):
+        assert render(messages, template=template).generation_ranges is None
     quiet = "{% if false %}{% generation %}x{% endgeneration %}{% endif %}{{ messages[0].content }}"
     assert render(messages, template=quiet).generation_ranges == ()
 

@@ -268,7 +268,6 @@ PASSAGES = {
     "JSON by format": '{% for m in messages %}{{ \'{"role": "%s", %s}\'|format(m.role, m.content) }}{% endfor %}',
     "joined": "{% for m in messages %}{{ [m.role, m.content, 'end']|join('|') }}{% endfor %}",
     "JSON": "{% for m in messages %}{{ m|tojson }}{% endfor %}",
-    "JSON, indented": "{% for m in messages %}{{ m|tojson(indent=4) }}{% endfor %}",
     "Python's notation": "{% for m in messages %}{{ m }}{% endfor %}",
     "split": "{% for m in messages %}{{ m.content.split('</think>')[-1].lstrip('\n') }}{% endfor %}",
     "split into words": "{% for m in messages %}{{ m.content.split()[0] }}{% endfor %}",
