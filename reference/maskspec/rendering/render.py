@@ -48,7 +48,9 @@ class Span(NamedTuple):
     """Characters `start` to `end` (half-open) of a rendering, which came from one origin.
 
     `offset` is the place of the first character inside the origin's value
-    when the characters are consecutive characters of it, else None.
+    when the characters are consecutive characters of it; the characters of an
+    escape have the offset of the character that they stand for, each in a span
+    of its own. None where there is no such place.
     """
 
     start: int
