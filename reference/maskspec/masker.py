@@ -1,7 +1,9 @@
 """The reference masker: the five steps of the specification, in order.
 
-conversation → rendering → zones → verdicts
-└→ tokens → character ranges → a verdict and label per token
+```
+conversation ─► rendering ─► zones ─► verdicts ──────────┐
+                   └─► tokens ─► character ranges ───────┴─► a verdict and label per token
+```
 """
 
 from __future__ import annotations

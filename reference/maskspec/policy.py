@@ -330,5 +330,6 @@ def _content_pieces(part: Segment, rendering: Rendering) -> Iterator[tuple[int, 
     """Pieces of a content segment with the offset of each in the message's text, None where it is not known."""
     for span in rendering.spans_between(part.start, part.end):
         start, end = max(span.start, part.start), min(span.end, part.end)
-        copied = span.origin.kind is OriginKind.MESSAGE and span.origin.path == ("content",) and span.offset is not None
-        yield start, end, span.offset + start - span.start if copied and span.offset is not None else None
+        copied = span.origin.kind is OriginKind.MESSAGE and span.origin.path == ("content",)
+        known = copied and span.offset is not None
+        yield start, end, (span.offset or 0) + start - span.start if known else None

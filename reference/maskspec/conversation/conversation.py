@@ -38,7 +38,7 @@ class Conversation:
 
         Nothing of the caller's data is kept or changed. Raises ConversationError naming the message and the field.
         """
-        return cls(_read_messages(messages, Message.from_dict), tools=read_tools(tools))
+        return cls(messages, tools=tools)  # type: ignore[arg-type]  # both are read and checked by __post_init__
 
     @classmethod
     def from_sharegpt(

@@ -145,13 +145,17 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         self.budget = Budget(Limits())
         self.now: Callable[[], datetime.datetime] = datetime.datetime.now
         self.filters["tojson"] = self._tojson
-        self.filters.update(plain_filters(self))
+        self.filters.update(self._own_filters())
         self.filters.update(guarded_filters(self))
         self.globals["raise_exception"] = _raise_exception
         self.globals["strftime_now"] = self._strftime_now
         self.globals["dict"] = _TemplateDict(self)
         self.globals["namespace"] = _TemplateNamespace
         self.globals["lipsum"] = self._lipsum
+
+    def _own_filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters that differ from Jinja's, before all are guarded."""
+        return plain_filters(self)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         try:
@@ -197,6 +201,10 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         """What Jinja calls for the content of macros and of `set`, `call` and `filter` blocks."""
         pieces = list(parts)
         self.budget.text(sum(map(len, pieces)))
+        return self.concatenated(pieces)
+
+    def concatenated(self, pieces: Sequence[str]) -> str:
+        """The pieces one after the other."""
         return "".join(pieces)
 
     def collect(self, container: Any) -> Any:
@@ -330,14 +338,12 @@ class TracingEnvironment(ChatEnvironment):
     def __init__(self) -> None:
         self.trace = Trace()
         super().__init__()
-        own = {**self.filters, **tracing_filters(self.filters)}
-        self.filters.update(own)
-        self.filters.update({name: function for name, function in guarded_filters(self).items() if name in own})
 
-    @staticmethod
-    def concat(parts: Iterable[str]) -> str:
-        """What Jinja calls for the content of macros and of `set`, `call` and `filter` blocks."""
-        return concatenate(list(parts))
+    def _own_filters(self) -> dict[str, Callable[..., Any]]:
+        return tracing_filters(self.filters)
+
+    def concatenated(self, pieces: Sequence[str]) -> str:
+        return concatenate(pieces)
 
     # What the generated code calls
 

@@ -62,10 +62,8 @@ def _check(budget: Any, name: str, given: tuple[Any, ...], kwargs: dict[str, Any
     options = (*given[1:], *kwargs.values())
     if name in _GATHERING and isinstance(subject, Sized):
         budget.sequence(len(subject))
-    if name == "sum" and any(isinstance(option, (list, tuple, str)) for option in options[1:] or options):
-        start = kwargs.get("start", given[2] if len(given) > 2 else 0)
-        if isinstance(start, (list, tuple)):
-            raise TemplateLimitExceeded("the template adds up lists with `sum`; use `+` on two lists at a time")
+    if name == "sum" and isinstance(kwargs.get("start", given[2] if len(given) > 2 else 0), (list, tuple)):
+        raise TemplateLimitExceeded("the template adds up lists with `sum`; use `+` on two lists at a time")
     if name in _NUMBERED:
         lines = subject.count("\n") + 1 if isinstance(subject, str) and name == "indent" else 1
         for option in options:

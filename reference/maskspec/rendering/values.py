@@ -150,12 +150,8 @@ def python_text(trace: Trace, value: Any) -> str:
                 if isinstance(item, dict):
                     write(key, None)
                     writer.literal(": ")
-                write(
-                    member,
-                    None
-                    if origin is None
-                    else Origin(origin.kind, origin.message, (*origin.path, key if isinstance(key, int) else str(key))),
-                )
+                step = key if isinstance(key, int) else str(key)
+                write(member, origin and Origin(origin.kind, origin.message, (*origin.path, step)))
             writer.literal("}" if isinstance(item, dict) else "]" if isinstance(item, list) else ")")
         else:
             writer.value(repr(item), origin)
