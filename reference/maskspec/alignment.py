@@ -16,7 +16,7 @@ from __future__ import annotations
 import operator
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol, runtime_checkable
 
@@ -38,15 +38,18 @@ class Alignment:
 
     starts: Sequence[int]
     ends: Sequence[int]
+    phantoms: tuple[int, ...] = field(init=False)
+    """The indices of the tokens that spell no character of the text."""
+
+    def __post_init__(self) -> None:
+        empty: tuple[int, ...] = ()
+        if not all(map(operator.lt, self.starts, self.ends)):
+            ranges = zip(self.starts, self.ends, strict=True)
+            empty = tuple(index for index, (start, end) in enumerate(ranges) if start >= end)
+        object.__setattr__(self, "phantoms", empty)
 
     def __len__(self) -> int:
         return len(self.starts)
-
-    @property
-    def phantoms(self) -> tuple[int, ...]:
-        """The indices of the tokens that spell no character of the text."""
-        ranges = zip(self.starts, self.ends, strict=True)
-        return tuple(index for index, (start, end) in enumerate(ranges) if start == end)
 
 
 @runtime_checkable
@@ -84,14 +87,10 @@ def align(text: str, encoding: Encoding, tokenizer: Tokenizer) -> Alignment:
         _explain(text, 0, len(text), tokenizer)
         return Alignment((), ())
     starts, ends = zip(*offsets, strict=True)
-    if (
-        starts[0] == 0
-        and ends[-1] == len(text)
-        and starts[1:] == ends[:-1]
-        and starts[-1] <= ends[-1]
-        and list(starts) == sorted(starts)
-    ):
-        return Alignment(starts, ends)
+    if starts[0] == 0 and ends[-1] == len(text) and starts[1:] == ends[:-1]:
+        alignment = Alignment(starts, ends)
+        if not alignment.phantoms or not any(map(operator.gt, starts, ends)):
+            return alignment
     return _Repair(text, ids, list(starts), list(ends), tokenizer).run()
 
 

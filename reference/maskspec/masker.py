@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, overload
 
 from maskspec.alignment import Alignment, align
@@ -22,7 +23,7 @@ from maskspec.prompts import GenerationPrompts
 from maskspec.rendering import Clock, ConversationRenderer, Limits, Rendering
 from maskspec.segmentation import Segmentation, Zone, segment
 from maskspec.tokens import Tokenizer
-from maskspec.verdicts import IGNORE_INDEX, TokenVerdicts, token_verdicts
+from maskspec.verdicts import IGNORE_INDEX, token_verdicts
 
 __all__ = ["IGNORE_INDEX", "Mask", "Token", "Tokens", "mask"]
 
@@ -42,15 +43,14 @@ class Token:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mask:
     """The labels of one conversation, with the evidence for each.
 
     `input_ids`, `labels`, `weights` and `tokens` have the same length n.
     `labels[k]` is `input_ids[k]` where token k is trained, else -100; tokens
     whose verdict is EITHER are -100. `weights[k]` is the factor for the loss
-    at token k, 0.0 where it is ignored. `hazards` are warnings; see
-    `HazardKind`.
+    at token k, 0.0 where it is ignored.
     """
 
     input_ids: tuple[int, ...]
@@ -58,12 +58,26 @@ class Mask:
     weights: tuple[float, ...]
     text: str
     tokens: Tokens
-    hazards: tuple[Hazard, ...]
     rendering: Rendering
     segmentation: Segmentation
     judgements: tuple[Judgement, ...]
     alignment: Alignment
     policy: Policy
+    conversation: Conversation = field(repr=False)
+    tokenizer: Tokenizer = field(repr=False)
+
+    @cached_property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """What to be warned about though the mask is right; looked for when it is first asked for."""
+        special_tokens = self.tokenizer.special_tokens
+        empty: tuple[Hazard, ...] = ()
+        if Verdict.TRAIN not in self.verdicts:
+            empty = (Hazard(HazardKind.NOTHING_TRAINED, _why_empty(self.conversation, self.policy)),)
+        return (
+            *empty,
+            *conversation_hazards(self.conversation, self.rendering, self.segmentation, self.policy, special_tokens),
+            *_token_hazards(self.tokens, self.alignment, self.tokenizer, special_tokens.unk),
+        )
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -79,7 +93,7 @@ class Mask:
 class Tokens(Sequence[Token]):
     """The tokens of a mask; each record is made when it is asked for."""
 
-    __slots__ = ("_alignment", "_ids", "_judgements", "_starts", "_text", "_verdicts")
+    __slots__ = ("_alignment", "_ids", "_judgements", "_starts", "_straddling", "_text", "_verdicts")
 
     def __init__(
         self,
@@ -88,6 +102,7 @@ class Tokens(Sequence[Token]):
         alignment: Alignment,
         judgements: Sequence[Judgement],
         verdicts: tuple[Verdict, ...],
+        straddling: tuple[int, ...],
     ) -> None:
         self._text = text
         self._ids = ids
@@ -95,6 +110,7 @@ class Tokens(Sequence[Token]):
         self._judgements = judgements
         self._starts = [judgement.start for judgement in judgements]
         self._verdicts = verdicts
+        self._straddling = straddling
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -108,6 +124,11 @@ class Tokens(Sequence[Token]):
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of every token."""
         return self._verdicts
+
+    @property
+    def straddling(self) -> tuple[int, ...]:
+        """The indices of the tokens with characters to train and characters to ignore."""
+        return self._straddling
 
     @overload
     def __getitem__(self, index: int) -> Token: ...
@@ -191,8 +212,6 @@ def mask(
         clock=clock,
     )
     rendering = renderer.rendering()
-    encoding = vocabulary.encode(rendering.text)
-    alignment = align(rendering.text, encoding, vocabulary)
     prompts = GenerationPrompts(renderer, template=template, text=rendering.text)
     segmentation = segment(
         rendering,
@@ -202,31 +221,25 @@ def mask(
         special_tokens=special_tokens,
     )
     judgements = judge(segmentation, rendering, conversation, policy)
+    encoding = vocabulary.encode(rendering.text)
+    alignment = align(rendering.text, encoding, vocabulary)
     ids = tuple(encoding.ids)
     decided = token_verdicts(ids, alignment, judgements, policy)
-    empty: tuple[Hazard, ...] = ()
-    if Verdict.TRAIN not in decided.verdicts:
-        why = _why_empty(conversation, policy)
-        if not allow_empty:
-            raise EmptyMaskError(f"{why}, or pass allow_empty=True")
-        empty = (Hazard(HazardKind.NOTHING_TRAINED, why),)
-    tokens = Tokens(rendering.text, ids, alignment, judgements, decided.verdicts)
+    if Verdict.TRAIN not in decided.verdicts and not allow_empty:
+        raise EmptyMaskError(f"{_why_empty(conversation, policy)}, or pass allow_empty=True")
     return Mask(
         input_ids=ids,
         labels=decided.labels,
         weights=decided.weights,
         text=rendering.text,
-        tokens=tokens,
-        hazards=(
-            *empty,
-            *conversation_hazards(conversation, rendering, segmentation, policy, special_tokens),
-            *_token_hazards(tokens, decided, vocabulary, special_tokens.unk),
-        ),
+        tokens=Tokens(rendering.text, ids, alignment, judgements, decided.verdicts, decided.straddling),
         rendering=rendering,
         segmentation=segmentation,
         judgements=judgements,
         alignment=alignment,
         policy=policy,
+        conversation=conversation,
+        tokenizer=vocabulary,
     )
 
 
@@ -244,27 +257,25 @@ def _why_empty(conversation: Conversation, policy: Policy) -> str:
     )
 
 
-def _token_hazards(
-    tokens: Tokens, decided: TokenVerdicts, tokenizer: Tokenizer, unknown: str | None
-) -> Iterator[Hazard]:
-    for index in decided.straddling:
+def _token_hazards(tokens: Tokens, alignment: Alignment, tokenizer: Tokenizer, unknown: str | None) -> Iterator[Hazard]:
+    for index in tokens.straddling:
         token = tokens[index]
         yield Hazard(HazardKind.STRADDLING, f"token {token.text!r} {token.reason}", token.message, index)
-    for index in decided.phantoms:
+    for index in alignment.phantoms:
         token = tokens[index]
         detail = f"token {tokenizer.token(token.id)!r} (id {token.id}) spells no character of the text"
         yield Hazard(HazardKind.PHANTOM, detail, token.message, index)
     if unknown is not None:
-        for index in _unknown_tokens(tokens, decided.verdicts, tokenizer, unknown):
+        for index in _unknown_tokens(tokens, tokenizer, unknown):
             token = tokens[index]
             detail = f"{token.text!r} is trained as the unknown token {unknown!r}"
             yield Hazard(HazardKind.UNKNOWN_TOKEN, detail, token.message, index)
 
 
-def _unknown_tokens(tokens: Tokens, verdicts: Sequence[Verdict], tokenizer: Tokenizer, unknown: str) -> Iterator[int]:
+def _unknown_tokens(tokens: Tokens, tokenizer: Tokenizer, unknown: str) -> Iterator[int]:
     """Trained tokens that are the unknown token although the text does not say so."""
     unknown_ids = [token_id for token_id in set(tokens.ids) if tokenizer.token(token_id) == unknown]
     for unknown_id in unknown_ids:
         for index, token_id in enumerate(tokens.ids):
-            if token_id == unknown_id and verdicts[index] is Verdict.TRAIN and tokens[index].text != unknown:
+            if token_id == unknown_id and tokens.verdicts[index] is Verdict.TRAIN and tokens[index].text != unknown:
                 yield index

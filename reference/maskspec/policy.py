@@ -225,32 +225,26 @@ def judge(
     """
     selected = policy.selected(conversation)
     last = max(selected, default=None)
+    messages = conversation.messages
     judgements: list[Judgement] = []
     for part in segmentation.segments:
-        message = None if part.message is None else conversation[part.message]
-        if (
-            message is not None
-            and part.zone is Zone.CONTENT
-            and part.message in selected
-            and _has_spans(message, policy)
-        ):
+        start, end, zone, index, _ = part
+        message = None if index is None else messages[index]
+        if message is None or zone is Zone.CONTEXT:
+            judgements.append(Judgement(start, end, zone, index, Verdict.IGNORE, 1.0, "outside every message"))
+            continue
+        if zone is Zone.CONTENT and index in selected and _has_spans(message, policy):
             judgements.extend(_by_spans(part, rendering, message, policy))
             continue
         verdict, reason = _verdict(part, message, selected, last, policy)
-        weight = 1.0 if message is None or message.weight is None else message.weight
-        judgements.append(Judgement(part.start, part.end, part.zone, part.message, verdict, weight, reason))
+        weight = 1.0 if message.weight is None else message.weight
+        judgements.append(Judgement(start, end, zone, index, verdict, weight, reason))
     return tuple(judgements)
 
 
 def _verdict(
-    part: Segment,
-    message: Message | None,
-    selected: frozenset[int],
-    last: int | None,
-    policy: Policy,
+    part: Segment, message: Message, selected: frozenset[int], last: int | None, policy: Policy
 ) -> tuple[Verdict, str]:
-    if message is None or part.zone is Zone.CONTEXT:
-        return Verdict.IGNORE, "outside every message"
     chosen = part.message in selected
     if part.zone is Zone.STOP:
         return _stop_verdict(part, message, chosen, last, policy)

@@ -151,12 +151,13 @@ class _Divider:
             if owner is None:
                 self._add(start, stretch.end, Zone.CONTEXT, None)
                 continue
+            zones = [_own_zone(span, owner) for span in stretch.spans]
             opening_end, certain = start, True
             if first[owner] == position:
-                opening_end, certain = self._opening(stretch, owner)
+                opening_end, certain = self._opening(stretch, zones, owner)
                 opening_end = max(opening_end, start)
             self._add(start, opening_end, Zone.OPENING, owner, certain)
-            body_end = self._body(stretch, owner, opening_end)
+            body_end = self._body(stretch, zones, owner, opening_end)
             if last[owner] == position:
                 borrowed = self._ending(stretch, owner, body_end, position)
             else:
@@ -167,17 +168,17 @@ class _Divider:
         if end <= start:
             return
         if self.segments:
-            previous = self.segments[-1]
-            if (previous.zone, previous.message, previous.certain) == (zone, message, certain):
-                self.segments[-1] = Segment(previous.start, end, zone, message, certain)
+            begin, _, last_zone, last_message, last_certain = self.segments[-1]
+            if last_zone is zone and last_message == message and last_certain is certain:
+                self.segments[-1] = Segment(begin, end, zone, message, certain)
                 return
         self.segments.append(Segment(start, end, zone, message, certain))
 
     # The opening
 
-    def _opening(self, stretch: _Stretch, owner: int) -> tuple[int, bool]:
+    def _opening(self, stretch: _Stretch, zones: Sequence[Zone | None], owner: int) -> tuple[int, bool]:
         """Where the opening of a message ends, and whether a generation prompt confirms it."""
-        limit = next((span.start for span in stretch.spans if _own_zone(span, owner)), None)
+        limit = next((span.start for span, zone in zip(stretch.spans, zones, strict=True) if zone), None)
         if self.roles[owner] not in self.generated:
             return self._leading_literal(stretch, limit), True
         prompt = self.prompts.before(owner, stretch.start)
@@ -220,6 +221,8 @@ class _Divider:
         """
         region = self.text[stretch.start : min(stretch.end, stretch.start + len(added))]
         best = common_prefix(region, added)
+        if best == len(added):
+            return stretch.start + best
         before = self.text[stretch.start - 1] if stretch.start else ""
         for skipped in range(1, len(added)):
             if added[skipped - 1] == before and self.text.endswith(added[:skipped], 0, stretch.start):
@@ -234,6 +237,8 @@ class _Divider:
                 end = max(start, found.start())
                 break
         shared = self.text[start:end]
+        if shared == supplied:
+            return end
         begin = supplied.find(shared)
         for found in self.markers.finditer(supplied):
             if begin >= 0 and found.start() < begin + len(shared) < found.end():
@@ -242,15 +247,15 @@ class _Divider:
 
     # The body
 
-    def _body(self, stretch: _Stretch, owner: int, opening_end: int) -> int:
+    def _body(self, stretch: _Stretch, zones: Sequence[Zone | None], owner: int, opening_end: int) -> int:
         """Zones from the opening to the last source character; returns where that is."""
+        body_end = max((span.end for span, zone in zip(stretch.spans, zones, strict=True) if zone), default=opening_end)
         position = opening_end
-        body_end = max((span.end for span in stretch.spans if _own_zone(span, owner)), default=opening_end)
-        for span in stretch.spans:
+        for span, own in zip(stretch.spans, zones, strict=True):
             if span.end <= position or span.start >= body_end:
                 continue
             start, end = max(position, span.start), min(span.end, body_end)
-            zone = Zone.CONTEXT if _is_foreign(span, owner) else _own_zone(span, owner) or Zone.SCAFFOLD
+            zone = own or (Zone.CONTEXT if _is_foreign(span, owner) else Zone.SCAFFOLD)
             self._add(start, end, zone, owner)
             position = end
         return max(body_end, opening_end)

@@ -6,7 +6,6 @@ of tokens: the work is a binary search per judgement, not a loop per token.
 
 from __future__ import annotations
 
-import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,18 +21,16 @@ IGNORE_INDEX = -100
 
 @dataclass(frozen=True, slots=True)
 class TokenVerdicts:
-    """A label, verdict and loss weight for each of n tokens, and the indices of those that needed a decision.
+    """A label, verdict and loss weight for each of n tokens, and the indices of those that straddle.
 
     A label is the token's id where its verdict is TRAIN and `IGNORE_INDEX` elsewhere.
-    `straddling` tokens have characters to train and characters to ignore;
-    `phantoms` spell no character.
+    `straddling` tokens have characters to train and characters to ignore.
     """
 
     labels: tuple[int, ...]
     verdicts: tuple[Verdict, ...]
     weights: tuple[float, ...]
     straddling: tuple[int, ...]
-    phantoms: tuple[int, ...]
 
 
 def token_verdicts(
@@ -73,15 +70,12 @@ def token_verdicts(
         if verdicts[index] is Verdict.TRAIN:
             labels[index] = ids[index]
             weights[index] = next((weight for _, _, verdict, weight in inside if verdict is Verdict.TRAIN), 1.0)
-    phantoms: tuple[int, ...] = ()
-    if True in map(operator.eq, starts, ends):
-        phantoms = tuple(index for index, same in enumerate(map(operator.eq, starts, ends)) if same)
-        boundaries = [judgement.start for judgement in judgements]
-        for index in phantoms:
-            verdicts[index] = _phantom_verdict(starts[index], judgements, boundaries)
-            weights[index] = 0.0
-            labels[index] = IGNORE_INDEX
-    return TokenVerdicts(tuple(labels), tuple(verdicts), tuple(weights), tuple(straddling), phantoms)
+    boundaries = [judgement.start for judgement in judgements] if alignment.phantoms else []
+    for index in alignment.phantoms:
+        verdicts[index] = _phantom_verdict(starts[index], judgements, boundaries)
+        weights[index] = 0.0
+        labels[index] = IGNORE_INDEX
+    return TokenVerdicts(tuple(labels), tuple(verdicts), tuple(weights), tuple(straddling))
 
 
 def _runs(judgements: Sequence[Judgement]) -> list[tuple[int, int, Verdict, float]]:

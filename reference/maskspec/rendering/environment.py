@@ -133,6 +133,9 @@ class _TracedFormatter(_BoundedFormatter):
         return result if result == expected else coarse(expected, *strings_within([*args, *kwargs.values()]))
 
 
+_ONLY_TEXT = frozenset({str})
+
+
 class ChatEnvironment(ImmutableSandboxedEnvironment):
     """Renders chat templates as transformers does, within limits. One instance serves one template."""
 
@@ -182,7 +185,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     def chain(self, context: Any, operands: Sequence[Any]) -> Any:
         """The value of `a + b + c + …`."""
-        if all(type(operand) is str for operand in operands):
+        if _ONLY_TEXT.issuperset(map(type, operands)):
             self.budget.text(sum(map(len, operands)))
             return "".join(operands)
         return self._added(context, operands)

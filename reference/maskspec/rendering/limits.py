@@ -88,12 +88,6 @@ class Budget:
                 "raise Limits(characters=…) if that is expected"
             )
 
-    def output(self, characters: int, piece: int) -> None:
-        """Count a piece of the output, of which there are `characters` with it."""
-        self.text(piece)
-        if characters > self.characters:
-            self.text(characters)
-
     def sequence(self, items: int) -> None:
         """Raise when a list of this many items would be too long."""
         if items > self.items:

@@ -135,8 +135,10 @@ class Template:
             visible = {**environment.globals, **variables}
             context = new_context(environment, template.name, template.blocks, visible, shared=True)
             for piece in template.root_render_func(context):
+                budget.text(len(piece))
                 length += len(piece)
-                budget.output(length, len(piece))
+                if length > limits.characters:
+                    budget.text(length)
                 yield piece
         except TemplateError:
             raise
