@@ -17,7 +17,7 @@ the cache; a property test holds the two against each other.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -111,29 +111,38 @@ class GenerationPrompts:
         except TemplateLimitExceeded:
             raise
         except TemplateError:
-            return self._without_prompt(index, region_start)
+            return self.without_prompt(index, region_start)
         if prompt == history:
-            return self._without_prompt(index, region_start)
+            return self.without_prompt(index, region_start)
         beyond_history = prompt[common_prefix(prompt, history) :]
         if self._text.startswith(prompt[:region_start]) and len(prompt) >= region_start:
             return GenerationPrompt((prompt[region_start:], beyond_history))
         return GenerationPrompt((beyond_history,))
 
-    def _without_prompt(self, index: int, region_start: int) -> GenerationPrompt:
+    def without_prompt(self, index: int, region_start: int) -> GenerationPrompt:
         """What the template prints before a plain answer in the place of message `index`."""
         message = self._renderer.messages[index]
-        in_parts = isinstance(message.get("content"), list)
-        probe = {"role": message.get("role"), "content": [{"type": "text", "text": _PROBE}] if in_parts else _PROBE}
+        in_parts: list[Any] = [[{"type": "text", "text": _PROBE}]] if isinstance(message.get("content"), list) else []
+        following = self._renderer.messages[index + 1 :]
+        # Some templates print no content in parts, and some refuse a conversation without a user message.
+        for content in (*in_parts, _PROBE):
+            for rest in ([], following):
+                text = self._probed(index, {"role": message.get("role"), "content": content}, rest)
+                found = text.find(_PROBE)
+                if found >= region_start and text.startswith(self._text[:region_start]):
+                    return GenerationPrompt((), text[region_start:found])
+                if found >= 0:
+                    return GenerationPrompt((), text[max(0, found - _LONGEST_HEADER) : found], header_is_tail=True)
+        return GenerationPrompt(())
+
+    def _probed(self, index: int, probe: Mapping[str, Any], rest: Sequence[Mapping[str, Any]]) -> str:
+        """The text with a probe in the place of message `index`; empty where the template refuses it."""
         try:
-            text = self._renderer.text(count=index, extra=[probe])
+            return self._renderer.text(count=index, extra=[probe, *rest])
         except TemplateLimitExceeded:
             raise
         except TemplateError:
-            return GenerationPrompt(())
-        found = text.find(_PROBE)
-        if found >= region_start and text.startswith(self._text[:region_start]):
-            return GenerationPrompt((), text[region_start:found])
-        return GenerationPrompt((), text[max(0, found - _LONGEST_HEADER) : max(0, found)], header_is_tail=True)
+            return ""
 
 
 _LONGEST_HEADER = 500

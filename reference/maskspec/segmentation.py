@@ -128,10 +128,12 @@ class _Divider:
             special_tokens.special,
             tuple(filter(None, (*special_tokens.stops, special_tokens.eos))),
             tuple(filter(None, (special_tokens.bos, special_tokens.pad, special_tokens.unk))),
+            special_tokens.bos,
         )
         self.stops_are_declared = bool(special_tokens.stops)
         self.declared_stops = markers.stops
         self.special = markers.special
+        self.bos = markers.bos
         self.markers = markers.cut_points
         self.segments: list[Segment] = []
         self.without_stop: set[int] = set()
@@ -151,6 +153,8 @@ class _Divider:
             if owner is None:
                 self._add(start, stretch.end, Zone.CONTEXT, None)
                 continue
+            if start == 0 and self.roles[owner] in self.generated:
+                stretch, start = self._after_bos(stretch)
             zones = [_own_zone(span, owner) for span in stretch.spans]
             opening_end, certain = start, True
             if first[owner] == position:
@@ -174,6 +178,19 @@ class _Divider:
                 return
         self.segments.append(Segment(start, end, zone, message, certain))
 
+    def _after_bos(self, stretch: _Stretch) -> tuple[_Stretch, int]:
+        """The first stretch without the beginning-of-sequence token, which nobody generates; and where that starts."""
+        found = self.bos.match(self.text)
+        first, *rest = stretch.spans
+        if found is None or first.origin.kind not in (OriginKind.LITERAL, OriginKind.VARIABLE):
+            return stretch, stretch.start
+        begin = found.end()
+        spans = ([first._replace(start=begin)] if begin < first.end else []) + rest
+        if begin > first.end or not spans:
+            return stretch, stretch.start
+        self._add(0, begin, Zone.CONTEXT, None)
+        return _Stretch(stretch.owner, spans), begin
+
     # The opening
 
     def _opening(self, stretch: _Stretch, zones: Sequence[Zone | None], owner: int) -> tuple[int, bool]:
@@ -188,8 +205,11 @@ class _Divider:
             if surprise is not None:
                 prompt = surprise
                 end = self._supplied(stretch, prompt, limit)
-        if end > stretch.start or prompt.added:
+        if end > stretch.start or (prompt.added and owner > 0):
             return end, True
+        if prompt.added:
+            # Before the first message there is nothing to answer, and few templates are written for that prompt.
+            prompt = self.prompts.without_prompt(owner, stretch.start)
         end = stretch.start + prompt.agreed_header(self.text[stretch.start : stretch.end if limit is None else limit])
         end = self._outside_markers(stretch.start, end if limit is None else min(end, limit), prompt.header)
         return end, end == stretch.start
@@ -339,16 +359,22 @@ class _Markers:
     stops: re.Pattern[str]
     special: re.Pattern[str]
     cut_points: re.Pattern[str]
+    bos: re.Pattern[str]
 
 
 @lru_cache(maxsize=256)
 def _markers(
-    added: tuple[str, ...], special: tuple[str, ...], stops: tuple[str, ...], never_stops: tuple[str, ...]
+    added: tuple[str, ...],
+    special: tuple[str, ...],
+    stops: tuple[str, ...],
+    never_stops: tuple[str, ...],
+    bos: str | None,
 ) -> _Markers:
     return _Markers(
         stops=_any_of(stops),
         special=_any_of(token for token in special if token in stops or token not in never_stops),
         cut_points=_any_of(added, r"<[^<>\s]{1,80}>", r"\[/?[A-Z_]{2,40}\]"),
+        bos=_any_of([bos] if bos else []),
     )
 
 

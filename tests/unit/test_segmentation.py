@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from maskspec import mask
+from maskspec.corpus import load_pair
 from maskspec.segmentation import Segment, Zone
 from maskspec.tokens import SpecialTokens
 from tests.unit.divisions import CHATML, CHATML_TOKENS, EOS, assistant, call, divide, user, zones
 
+LLAMA_3_HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 PROMPT = "{% if add_generation_prompt %}"
 PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}" + PROMPT + "<assistant>{% endif %}"
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
@@ -769,3 +772,23 @@ def test_a_template_may_call_the_assistant_model() -> None:
         + "<t>model: {% endif %}"
     )
     assert last(template, [user("Hi"), assistant("Yo")], tokens=EOS)[0] == ("opening", "<t>model: ")
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        # The prompt for no messages lacks the token that the first message prints.
+        ("llama-3+tiktoken", [("CONTEXT", True, "<|begin_of_text|>"), ("OPENING", True, LLAMA_3_HEADER)]),
+        # The prompt begins with the blank line that separates turns, the first turn does not.
+        ("alpaca+bytelevel-gpt2", [("CONTEXT", True, "<s>"), ("OPENING", False, "### Response:\n")]),
+        ("chatml+tiktoken", [("OPENING", True, "<|im_start|>assistant\n")]),
+    ],
+)
+def test_a_conversation_that_begins_with_an_answer(pair: str, expected: list[tuple[str, bool, str]]) -> None:
+    loaded = load_pair(pair)
+    messages = [{"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Who are you?"}]
+    result = mask(messages, template=loaded.template.source, tokenizer=loaded.tokenizer)
+    segments = [
+        (part.zone.name, part.certain, result.text[part.start : part.end]) for part in result.segmentation.segments
+    ]
+    assert segments[: len(expected) + 1] == [*expected, ("CONTENT", True, "Hello.")]
