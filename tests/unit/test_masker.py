@@ -14,7 +14,6 @@ from maskspec import Conversation, Policy, Verdict, Zone, mask
 from maskspec.corpus import embedded_pair
 from maskspec.errors import ConversationError, EmptyMaskError, TemplateRejected, TokenizerError
 from maskspec.masker import IGNORE_INDEX, Mask, Token
-from maskspec.shapes import capabilities
 from maskspec.strategies import conversations
 from tests.unit.divisions import CHATML, assistant, user
 from tests.unit.plain_tokenizer import PlainTokenizer
@@ -309,8 +308,7 @@ def test_raw_tokenizers_are_taken() -> None:
 def test_labels_are_the_ids_or_minus_100(name: str, data: st.DataObject) -> None:
     pytest.importorskip("transformers", reason="the embedded tokenizers load through transformers")
     pair = embedded_pair(name)
-    able = capabilities(pair.template.source, special_tokens=pair.special_tokens)
-    drawn = data.draw(conversations(able), label="conversation")
+    drawn = data.draw(conversations(pair), label="conversation")
     policy = data.draw(
         st.sampled_from([Policy(), Policy.preset("torchtune"), Policy.preset("axolotl")]), label="policy"
     )

@@ -17,7 +17,7 @@ from maskspec.errors import MissingPackageError, TemplateError, TemplateLimitExc
 from maskspec.prompts import GenerationPrompts, common_prefix
 from maskspec.rendering import ConversationRenderer, Limits
 from maskspec.segmentation import segment
-from maskspec.shapes import SHAPES, WEATHER_TOOL, Shape, capabilities, tool_call
+from maskspec.shapes import SHAPES, WEATHER_TOOL, Shape, tool_call
 from maskspec.strategies import conversations
 from maskspec.tokens import SpecialTokens
 from tests.unit.divisions import (
@@ -126,8 +126,8 @@ def test_a_prefix_that_takes_too_long_is_no_rejection() -> None:
 @given(data=st.data())
 def test_remembered_prompts_give_the_zones_of_the_definition(template: Template, data: st.DataObject) -> None:
     tokens = vocabulary(template)
-    able = capabilities(template.source, special_tokens=tokens.variables)
-    drawn = data.draw(conversations(able, max_rounds=5), label="conversation")
+    generated = conversations(template.source, special_tokens=tokens.variables, max_rounds=5)
+    drawn = data.draw(generated, label="conversation")
     variables = data.draw(st.sampled_from([{}, {"enable_thinking": False}]), label="variables")
     options: dict[str, Any] = {"tokens": tokens, "tools": drawn.tools, "variables": variables, "clock": frozen_clock}
     try:

@@ -14,7 +14,6 @@ from maskspec.corpus import Template, embedded_templates
 from maskspec.errors import TemplateError
 from maskspec.rendering import OriginKind, Rendering
 from maskspec.segmentation import Segmentation, Zone
-from maskspec.shapes import capabilities
 from maskspec.strategies import conversations
 from tests.unit.divisions import divide, vocabulary
 
@@ -33,8 +32,8 @@ def drawn(
     template: Template, data: st.DataObject
 ) -> tuple[Sequence[Mapping[str, Any]], Rendering, Segmentation] | None:
     tokens = vocabulary(template)
-    able = capabilities(template.source, special_tokens=tokens.variables)
-    conversation = data.draw(conversations(able), label="conversation")
+    generated = conversations(template.source, special_tokens=tokens.variables)
+    conversation = data.draw(generated, label="conversation")
     try:
         rendering, segmentation = divide(
             template.source, conversation.messages, tokens=tokens, tools=conversation.tools, clock=frozen_clock
