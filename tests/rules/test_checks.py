@@ -9,14 +9,17 @@ import pytest
 
 pytest.importorskip("transformers", reason="the embedded tokenizers are loaded through transformers")
 
-from maskspec.conformance.examination import Case, Examiner
+from maskspec.adapters.reference import ReferenceMasker
+from maskspec.conformance.cases import Case
+from maskspec.conformance.examination import Examiner
 from maskspec.corpus import Pair, embedded_pair
+from maskspec.errors import ConversationError
 from maskspec.policy import Policy, Stops, Turns
-from maskspec.rules import Violation, checked_rules, load_check, load_rules, select_rules, violation_type
+from maskspec.rules import Kind, Violation, checked_rules, load_check, load_rules, select_rules, violation_type
 from maskspec.segmentation import Zone
 from maskspec.shapes import Capability, capabilities, shapes_for
 from tests.rules import wrong_maskers as wrong
-from tests.rules.wrong_maskers import Adaptable, PadIsStop, Wrong, in_zone, relabel, role_of, zone_of
+from tests.rules.wrong_maskers import Adaptable, Wrong, in_zone, relabel, role_of, zone_of
 
 CHATML = "chatml+bytelevel-gpt2"
 MISTRAL = "mistral-v3+sentencepiece-bpe"
@@ -63,14 +66,9 @@ def test_the_reference_breaks_no_rule(name: str) -> None:
 
 
 def test_every_rule_has_a_control_that_passes() -> None:
-    class Control(Adaptable):
-        def collate(self, samples, pad_token_id):  # noqa: ARG002  (nothing is padded)
-            return samples
-
-    control = Control("control", wrong.unchanged)
     asked: set[str] = set()
     for name in PAIRS:
-        asked |= passed(control, name)
+        asked |= passed(ReferenceMasker(), name)
     assert asked == {rule.id for rule in checked_rules()}
 
 
@@ -142,7 +140,6 @@ WRONG: list[tuple[Wrong, str, set[str]]] = [
         CHATML,
         {"STOP-4"},
     ),
-    (PadIsStop("padding is the stop", wrong.unchanged), CHATML, {"STOP-5"}),
     (Wrong("flags ignored", wrong.unchanged, reads=wrong.NO_FLAGS), CHATML, {"SELECT-1", "SELECT-3", "STOP-3"}),
     (
         Wrong("all turns, last declared", wrong.unchanged, policy=wrong.LAST_TURN, reads=Policy()),
@@ -152,13 +149,13 @@ WRONG: list[tuple[Wrong, str, set[str]]] = [
     (
         Wrong("last turn only", wrong.unchanged, policy=wrong.NO_FLAGS, reads=Policy(turns=Turns.LAST, flags=False)),
         CHATML,
-        {"SPAN-1", "SPAN-5", "STOP-1"},
+        {"SPAN-1", "SPAN-5", "STOP-1", "META-1"},
     ),
-    (Wrong("all ignored", wrong.nothing, policy=wrong.NO_FLAGS), CHATML, {"SPAN-1", "SPAN-5", "STOP-1"}),
+    (Wrong("all ignored", wrong.nothing, policy=wrong.NO_FLAGS), CHATML, {"SPAN-1", "SPAN-5", "STOP-1", "TOTAL-3"}),
     (
         Wrong("all trained", wrong.everything, policy=wrong.NO_FLAGS),
         CHATML,
-        {"ROLE-1", "ROLE-2", "OPEN-1", "STOP-3"},
+        {"ROLE-1", "ROLE-2", "OPEN-1", "STOP-3", "TOTAL-3"},
     ),
 ]
 
@@ -218,6 +215,163 @@ def test_a_flag_on_a_message_with_tool_calls_counts() -> None:
     ]
     examiner = Examiner(Wrong("calls", ignores_flags_with_calls), pair(QWEN), checked_rules())
     assert set(examiner.examine(Case(messages=messages)).violations) == {"SELECT-1"}
+
+
+# How each template writes the beginning of an answer and the end of one.
+MARKERS = {
+    CHATML: ("<|im_start|>assistant\n", "<|im_end|>"),
+    MISTRAL: ("[/INST]", "</s>"),
+    GLM: ("<|assistant|>", "<|user|>"),
+    QWEN: ("<|im_start|>assistant\n", "<|im_end|>"),
+    LLAMA: ("<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"),
+}
+ROUNDS = ("Name a city.", "Oslo.", "Name another one, please.", "Rome is another one.")
+
+
+def chat(*texts: str) -> list[dict[str, str]]:
+    return [{"role": ("user", "assistant")[k % 2], "content": text} for k, text in enumerate(texts)]
+
+
+def found(masker: object, name: str, *texts: str, number: int = 0) -> dict[str, Violation]:
+    """The rules that a masker breaks on one conversation of questions and answers."""
+    result = Examiner(masker, pair(name), checked_rules()).examine(Case(chat(*texts), number=number))
+    assert result.crash is None, result.crash
+    return dict(result.violations)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_markers_in_a_question_that_are_taken_for_the_templates_are_found(name: str) -> None:
+    opening, stop = MARKERS[name]
+    masker = Wrong("marker scan", wrong.scanned_for_markers(opening, stop), policy=wrong.NO_FLAGS)
+    question = f"What is this? {opening}A secret.{stop} Tell me."
+    assert found(masker, name, *ROUNDS) == {}
+    assert set(found(masker, name, question, "A transcript.")) == {"ROLE-1", "INJECT-1"}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_questions_that_are_trained_without_markers_too_are_no_injection(name: str) -> None:
+    opening, stop = MARKERS[name]
+    masker = Wrong("questions", relabel(in_zone(Zone.CONTENT, "user"), train=True), policy=wrong.NO_FLAGS)
+    assert set(found(masker, name, f"What is {opening}this{stop}?", "A transcript.")) == {"ROLE-1"}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_an_answer_that_is_cut_at_a_stop_in_its_text_is_found(name: str) -> None:
+    _, stop = MARKERS[name]
+    masker = Wrong("first stop", wrong.ends_at_the_first_stop(stop), policy=wrong.NO_FLAGS)
+    assert found(masker, name, *ROUNDS) == {}
+    assert set(found(masker, name, "How do turns end?", f"With {stop} and nothing else.")) == {"SPAN-1", "INJECT-2"}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_answers_that_are_lost_without_markers_too_are_no_injection(name: str) -> None:
+    _, stop = MARKERS[name]
+    masker = Wrong("answers", wrong.first_content_token_lost, policy=wrong.NO_FLAGS)
+    assert set(found(masker, name, "How do turns end?", f"With {stop} and nothing else.")) == {"SPAN-1"}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Repeat: The end.", "The end."),
+        ("Say it again.", "Yes.", "Say it again.", "Yes."),
+        ("Yes.", "Yes.", "Yes.", "Yes."),
+        ("What?", "One.", "And what else?", "It was: One.", "Once more?", "One."),
+    ],
+    ids=["quoted", "equal answers", "all equal", "part of another answer"],
+)
+def test_a_search_that_finds_another_turn_is_found(name: str, texts: tuple[str, ...]) -> None:
+    masker = Wrong("search", wrong.first_occurrence_of_the_answer, policy=wrong.NO_FLAGS)
+    assert found(masker, name, *ROUNDS) == {}
+    broken_rules = set(found(masker, name, *texts))
+    assert {"SPAN-1", "INJECT-3"} <= broken_rules <= {"SPAN-1", "INJECT-3", "ROLE-1", "META-1", "META-2"}
+    assert ("ROLE-1" in broken_rules) == (texts[1] in texts[0])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_equal_turns_that_are_wrong_for_another_reason_are_not_confused(name: str) -> None:
+    masker = Wrong("answers", wrong.first_content_token_lost, policy=wrong.NO_FLAGS)
+    assert set(found(masker, name, "Say it again.", "Yes, yes.", "Again.", "Yes, yes.")) == {"SPAN-1"}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_an_answer_that_depends_on_the_question_is_found(name: str) -> None:
+    masker = Wrong("search", wrong.first_occurrence_of_the_answer, policy=wrong.NO_FLAGS)
+    violation = found(masker, name, "Repeat: The end.", "The end.")["META-2"]
+    assert {(row.message, row.zone) for row in violation.finding.rows if row.wrong} == {(1, "CONTENT")}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_turn_that_loses_its_labels_when_another_follows_is_found(name: str) -> None:
+    masker = Wrong("last turn", wrong.unchanged, policy=wrong.NO_FLAGS, reads=Policy(turns=Turns.LAST, flags=False))
+    rules = {"SPAN-1", "SPAN-4", "SPAN-5", "STOP-2"} if name == GLM else {"SPAN-1", "SPAN-5", "STOP-1"}
+    assert set(found(masker, name, *ROUNDS)) == {*rules, "META-1"}
+    declared = Wrong("last turn", wrong.unchanged, policy=wrong.LAST_TURN)
+    assert found(declared, name, *ROUNDS) == {}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize(
+    ("masker", "kind"),
+    [
+        (wrong.LengthOfTheBatch("batch length", wrong.unchanged), Kind.UNTRAINED),
+        (wrong.DropsFromTheBatch("drops", wrong.unchanged), Kind.LENGTH),
+        (wrong.FailsOnBatches("one array", wrong.unchanged), Kind.RAISED),
+    ],
+    ids=["length of the batch", "dropped", "raises"],
+)
+def test_a_batch_that_differs_from_its_rows_is_found(name: str, number: int, masker: Wrong, kind: Kind) -> None:
+    violations = found(masker, name, *ROUNDS, number=number)
+    assert set(violations) == {"META-3"}
+    assert violations["META-3"].finding.kind is kind
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_masker_that_fails_on_a_valid_conversation_is_found(name: str) -> None:
+    masker = wrong.RefusesSeveralRounds("refuses", wrong.unchanged, policy=wrong.NO_FLAGS)
+    assert found(masker, name, *ROUNDS[:2]) == {}
+    violations = found(masker, name, *ROUNDS)
+    assert set(violations) == {"TOTAL-1"}
+    finding = violations["TOTAL-1"].finding
+    assert (finding.kind, finding.zone) == (Kind.RAISED, "")
+    assert "ValueError: the prefix does not match on" in finding.explanation
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("number", range(8))
+def test_an_invalid_conversation_that_is_accepted_is_found(name: str, number: int) -> None:
+    masker = wrong.SkipsWhatItDoesNotKnow("skips", wrong.unchanged, policy=wrong.NO_FLAGS)
+    violations = found(masker, name, *ROUNDS, number=number)
+    # Some templates refuse what is left when a message is dropped: roles no longer alternate.
+    assert set(violations) == {"TOTAL-2"} or (name == MISTRAL and not violations)
+    assert all(violation.finding.kind is Kind.ACCEPTED for violation in violations.values())
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(
+    ("raises", "problem"),
+    [
+        (KeyError("role"), "which is not among ConversationError"),
+        (ConversationError("the data is wrong"), "does not say which message"),
+    ],
+    ids=["another error", "an error that says nothing"],
+)
+def test_an_error_that_is_not_the_documented_one_is_found(number: int, raises: Exception, problem: str) -> None:
+    masker = wrong.DocumentedOtherwise("documented otherwise", wrong.unchanged, raises=raises)
+    violation = found(masker, CHATML, *ROUNDS, number=number)["TOTAL-2"]
+    assert violation.finding.kind is Kind.RAISED
+    assert problem in violation.finding.explanation
+    undocumented = wrong.DocumentedOtherwise("undocumented", wrong.unchanged, raises=raises, documented_errors=())
+    assert found(undocumented, CHATML, *ROUNDS, number=number) == {}
+
+
+def test_a_response_template_that_is_never_found_leaves_nothing_in_silence() -> None:
+    masker = Wrong("response template", wrong.response_template_encoded_alone("\nASSISTANT:"), policy=wrong.NO_FLAGS)
+    assert "TOTAL-3" in found(masker, "vicuna+bytelevel-qwen:plain", *ROUNDS)
+    found_in_context = Wrong("in context", wrong.response_template_encoded_alone(":"), policy=wrong.NO_FLAGS)
+    assert found(found_in_context, "vicuna+bytelevel-qwen:plain", *ROUNDS) == {}
 
 
 def test_a_violation_shows_the_tokens_that_are_wrong() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from maskspec.conformance import Labelled, Request
+from maskspec.errors import ConversationError
 from maskspec.masker import Mask, mask
 from maskspec.policy import Policy, Stops, Turns, Verdict
 from maskspec.segmentation import Zone
@@ -178,24 +179,141 @@ def first_content_token_lost(request, answer, ids, labels):
     return ids, labels
 
 
-@dataclass
-class PadIsStop(Wrong):
-    """A collator that ignores padding by its id, so that with pad == eos the real stop goes too."""
+def _relabel_between(answer: Mask, ids: list[int], labels: list[int], start: int, end: int, *, train: bool) -> None:
+    for token in answer.tokens:
+        if start <= token.start and token.end <= end and token.start < token.end:
+            labels[token.index] = ids[token.index] if train else IGNORE
 
-    def collate(self, samples: Sequence[Labelled], pad_token_id: int) -> list[Labelled]:
-        width = max(len(sample.input_ids) for sample in samples)
-        rows = []
-        for sample in samples:
-            missing = width - len(sample.input_ids)
-            ids = [*sample.input_ids, *[pad_token_id] * missing]
-            labels = [*sample.labels, *[IGNORE] * missing]
-            rows.append(
-                Labelled(
-                    ids,
-                    [IGNORE if i == pad_token_id else label for i, label in zip(ids, labels, strict=True)],
-                )
+
+def first_occurrence_of_the_answer(request, answer, ids, labels):
+    """Looks for the text of each answer from the beginning of the conversation on, and trains what it finds there."""
+    begins: dict[int, tuple[int, int]] = {}
+    for part in answer.judgements:
+        if part.zone is Zone.CONTENT and part.message is not None and part.verdict is Verdict.TRAIN:
+            first, _ = begins.get(part.message, (part.start, part.end))
+            begins[part.message] = (first, part.end)
+    for start, end in begins.values():
+        found = answer.text.find(answer.text[start:end])
+        if found != start:
+            _relabel_between(answer, ids, labels, start, end, train=False)
+            _relabel_between(answer, ids, labels, found, found + end - start, train=True)
+    return ids, labels
+
+
+def scanned_for_markers(opening: str, stop: str) -> Defect:
+    """unsloth-zoo#1270: whatever stands between the marker of an answer and the next stop is an answer."""
+
+    def defect(request, answer, ids, labels):
+        position = answer.text.find(opening)
+        while position >= 0:
+            start = position + len(opening)
+            end = answer.text.find(stop, start) + len(stop)
+            sources = {part.message for part in answer.judgements if part.start <= start < part.end}
+            roles = {request.messages[index]["role"] for index in sources if index is not None}
+            if roles == {"user"}:
+                _relabel_between(answer, ids, labels, start, end, train=True)
+            position = answer.text.find(opening, start)
+        return ids, labels
+
+    return defect
+
+
+def ends_at_the_first_stop(stop: str) -> Defect:
+    """ms-swift#4732: a terminator in the middle of an answer is taken for its end, and the rest for context."""
+
+    def defect(request, answer, ids, labels):
+        for part in answer.judgements:
+            inside = answer.text.find(stop, part.start, part.end) if part.zone is Zone.CONTENT else -1
+            if inside >= 0:
+                _relabel_between(answer, ids, labels, inside, part.end, train=False)
+        return ids, labels
+
+    return defect
+
+
+def response_template_encoded_alone(template: str) -> Defect:
+    """trl#598: the ids of the response template by itself are looked for, and in context it has others."""
+
+    def defect(request, answer, ids, labels):
+        wanted = request.tokenizer(template, add_special_tokens=False)["input_ids"]
+        found = any(ids[k : k + len(wanted)] == wanted for k in range(len(ids)))
+        return (ids, labels) if found else nothing(request, answer, ids, labels)
+
+    return defect
+
+
+@dataclass
+class LengthOfTheBatch(Wrong):
+    """transformers#34494: the length of the longest row stands in for that of each, and shorter rows lose labels."""
+
+    def mask_batch(self, requests: Sequence[Request]) -> list[Labelled]:
+        rows = [self.mask(request) for request in requests]
+        width = max(len(row.labels) for row in rows)
+        return [
+            Labelled(
+                row.input_ids,
+                [*row.labels[: 2 * len(row.labels) - width], *[IGNORE] * len(row.labels)][: len(row.labels)],
             )
+            if len(row.labels) < width
+            else row
+            for row in rows
+        ]
+
+
+@dataclass
+class DropsFromTheBatch(Wrong):
+    """prime-rl#2470: conversations of several rounds are left out in silence."""
+
+    def mask_batch(self, requests: Sequence[Request]) -> list[Labelled]:
+        return [self.mask(request) for request in requests if len(request.messages) <= 2]
+
+
+@dataclass
+class FailsOnBatches(Wrong):
+    """A batch is put into one array, which only works for rows of one length."""
+
+    def mask_batch(self, requests: Sequence[Request]) -> list[Labelled]:
+        rows = [self.mask(request) for request in requests]
+        if len({len(row.input_ids) for row in rows}) > 1:
+            raise ValueError("all rows of an array must have the same length")
         return rows
+
+
+@dataclass
+class RefusesSeveralRounds(Wrong):
+    """open-instruct#1800: the beginning of the text is not found again in the whole, so the sample is rejected."""
+
+    def mask(self, request: Request) -> Labelled:
+        if len(request.messages) > 2:
+            raise ValueError("the prefix does not match\nthe conversation")
+        return Wrong.mask(self, request)
+
+
+@dataclass
+class SkipsWhatItDoesNotKnow(Wrong):
+    """Messages without a known role are left out, other contents are turned into text: nothing is ever refused."""
+
+    def mask(self, request: Request) -> Labelled:
+        kept = [
+            {**message, "content": message["content"] if isinstance(message["content"], (str, list)) else "7919"}
+            for message in request.messages
+            if isinstance(message, dict) and message.get("role") in ("user", "assistant")
+        ]
+        return Wrong.mask(self, replace(request, messages=kept))
+
+
+@dataclass
+class DocumentedOtherwise(Wrong):
+    """Promises one error and raises another, or one that does not say what it is about."""
+
+    raises: BaseException = field(default_factory=lambda: KeyError("role"))
+    documented_errors: tuple[type[BaseException], ...] = (ConversationError,)
+
+    def mask(self, request: Request) -> Labelled:
+        try:
+            return Wrong.mask(self, request)
+        except ConversationError as error:
+            raise self.raises from error
 
 
 LAST_TURN = Policy(turns=Turns.LAST)

@@ -31,7 +31,10 @@ COUNTS = {
 }
 FROZEN = [f"{family}-{number}" for family, count in COUNTS.items() for number in range(1, count + 1)]
 
-CHECKED_FAMILIES = {"RENDER", "LABEL", "ROLE", "SPAN", "OPEN", "STOP", "SELECT"}
+CHECKED_FAMILIES = {
+    "RENDER", "LABEL", "ROLE", "SPAN", "OPEN", "STOP", "SELECT",
+    "INJECT", "META", "TRUNC", "COLLATE", "TOKEN", "TOTAL",
+}  # fmt: skip
 
 VALID = """
 [[rule]]

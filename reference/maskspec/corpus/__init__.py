@@ -17,7 +17,7 @@ from maskspec.corpus._embedded import (
 )
 from maskspec.corpus._libraries import SUITE
 from maskspec.corpus._real import MissingPair, RealPairs, real_pair, real_pairs, verify_pair, verify_pairs
-from maskspec.corpus._references import load_pair, load_template, load_tokenizer
+from maskspec.corpus._references import load_pair, load_template, load_tokenizer, sibling_pair
 from maskspec.corpus.records import Kind, Markers, Pair, StopWriter, Template
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "load_tokenizer",
     "real_pair",
     "real_pairs",
+    "sibling_pair",
     "trl_templates",
     "verify_pair",
     "verify_pairs",

@@ -16,7 +16,8 @@ followed by ``#name`` for one of several named templates.
 from __future__ import annotations
 
 import re
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 from maskspec.corpus._collections import collection_template
@@ -33,10 +34,10 @@ from maskspec.corpus._manifest import manifest
 from maskspec.corpus._real import real_pair
 from maskspec.corpus.records import Kind, Pair, Template
 from maskspec.corpus.validation import suggestion
-from maskspec.errors import CorpusError
+from maskspec.errors import CorpusError, MissingPackageError
 from maskspec.tokens import Tokenizer
 
-__all__ = ["load_pair", "load_template", "load_tokenizer"]
+__all__ = ["load_pair", "load_template", "load_tokenizer", "sibling_pair"]
 
 _PATH = re.compile(r"[.~/\\]|[A-Za-z]:[\\/]")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -135,6 +136,35 @@ def load_pair(name: str) -> Pair:
         kind=Kind.LOCAL,
         load=partial(load_tokenizer, name.partition("#")[0]),
     )
+
+
+def sibling_pair(pair: Pair) -> Pair | None:
+    """The same template with the other tokenizer of the vocabulary: slow for fast, fast for slow; None without one.
+
+    The mode of the tokenizer (`:legacy`) and of the markers (`:plain`) is kept. A
+    tokenizer that a user named has none, since nothing says that another one belongs
+    to it. No tokenizer is loaded, and nothing is read twice.
+    """
+    if pair.kind is Kind.LOCAL:
+        return None
+    # A pair may run with another template than its own, which its name then says: `qwen3+trl:qwen3_training`.
+    stem, plus, training = pair.name.partition("+trl:")
+    name, *modes = stem.split(":")
+    others = [mode for mode in modes if mode != "slow"] if pair.slow else ["slow", *modes]
+    other = _known_pair(":".join((name, *others)))
+    if other is None or other.lacking or other.slow is pair.slow:
+        return None
+    return replace(
+        other, name=f"{other.name}{plus}{training}", template=pair.template, template_kwargs=pair.template_kwargs
+    )
+
+
+@cache
+def _known_pair(name: str) -> Pair | None:
+    try:
+        return load_pair(name)
+    except (CorpusError, MissingPackageError):
+        return None
 
 
 def _check(reference: str, what: str) -> None:

@@ -83,8 +83,8 @@ class TiktokenTokenizer:
 
     @property
     def raw(self) -> Any:
-        """The `tiktoken.Encoding`."""
-        return self._encoding
+        """The tokenizer itself: a `tiktoken.Encoding` knows neither its end of turn nor what a template sees."""
+        return self
 
     @property
     def special_tokens(self) -> SpecialTokens:

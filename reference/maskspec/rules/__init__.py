@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from maskspec.rules.catalogue import Level, Rule, Status, load_rules
-from maskspec.rules.registry import Check, checked_rules, load_check, rule, select_rules
-from maskspec.rules.violations import Excluded, Finding, Kind, Row, Violation, violation_type
+from maskspec.rules.registry import Check, checked_rules, is_asked, load_check, rule, select_rules
+from maskspec.rules.violations import Excluded, Finding, Kind, Row, Subject, Violation, violation_type
 
 __all__ = [
     "Check",
@@ -15,8 +15,10 @@ __all__ = [
     "Row",
     "Rule",
     "Status",
+    "Subject",
     "Violation",
     "checked_rules",
+    "is_asked",
     "load_check",
     "load_rules",
     "rule",

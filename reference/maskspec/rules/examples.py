@@ -26,7 +26,18 @@ from typing import Any
 from maskspec.errors import CorpusError
 from maskspec.rules.prose import Fence, chapters
 
-__all__ = ["LANGUAGE", "Example", "Expectation", "Mark", "Step", "load_examples", "parse_example", "spelled"]
+__all__ = [
+    "LANGUAGE",
+    "Example",
+    "Expectation",
+    "Handling",
+    "Mark",
+    "Step",
+    "Treatment",
+    "load_examples",
+    "parse_example",
+    "spelled",
+]
 
 LANGUAGE = "maskspec"
 """The language of a fenced block that holds an example."""
@@ -59,11 +70,39 @@ class Expectation:
     hazards: tuple[str, ...] = ()
 
 
+class Treatment(Enum):
+    """What is done with a masked conversation before it is compared; the value is the key in an example."""
+
+    TRUNCATE = "truncate"
+    """Masked under a limit, `right 12`: on which side to cut, and how many tokens to leave."""
+
+    PAD = "pad"
+    """Collated, `left 3 </s>`: on which side to add how many padding tokens, and which token they are."""
+
+    PACK = "pack"
+    """Packed with the samples before it into one row, `64`: the largest number of tokens in the row."""
+
+    BATCH = "batch"
+    """Masked in one call with the samples before it, `2`: which of them is compared, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """A treatment with what its line says; `side` and `token` are empty where the treatment has none."""
+
+    treatment: Treatment
+    number: int
+    side: str = ""
+    token: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One masking: everything said up to an `expect` or `error` line, and what that line says.
 
     `policy` is the name of a preset, the fields of a policy, or None for the default.
+    `handling` is what becomes of the answer before it is compared, None for nothing;
+    `samples` are the conversations that were set aside before.
     """
 
     template: str
@@ -73,6 +112,8 @@ class Step:
     variables: Mapping[str, Any]
     messages: tuple[Mapping[str, Any], ...]
     expectation: Expectation
+    handling: Handling | None = None
+    samples: tuple[tuple[Mapping[str, Any], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +136,12 @@ class Example:
         return f"{self.chapter}:{self.line}"
 
 
+_HANDLINGS = {
+    Treatment.TRUNCATE: re.compile(r"(?P<side>left|right) (?P<number>[1-9]\d*)"),
+    Treatment.PAD: re.compile(r"(?P<side>left|right) (?P<number>[1-9]\d*) (?P<token>\S+)"),
+    Treatment.PACK: re.compile(r"(?P<number>[1-9]\d*)"),
+    Treatment.BATCH: re.compile(r"(?P<number>[1-9]\d*)"),
+}
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 _LINE = re.compile(r"([a-z]+):(?: (.*))?")
 _ESCAPE = re.compile(r"\\(?:(?P<short>[nrts\\])|u(?P<code>[0-9a-f]{4})|(?P<wrong>.?))")
@@ -193,6 +240,8 @@ class _Reader:
         self.variables: Mapping[str, Any] = {}
         self.messages: list[Mapping[str, Any]] = []
         self.hazards: tuple[str, ...] = ()
+        self.handling: Handling | None = None
+        self.samples: list[tuple[Mapping[str, Any], ...]] = []
         self.steps: list[Step] = []
         self.pending = False
 
@@ -215,6 +264,11 @@ class _Reader:
                 self.variables = json.loads(value)
             case "hazards":
                 self.hazards = tuple(value.split())
+            case "truncate" | "pad" | "pack" | "batch":
+                self.handling = _handling(Treatment(key), value)
+            case "sample":
+                self.samples.append(tuple(self.messages))
+                self.messages = []
             case "conversation":
                 self.messages = []
                 if value.startswith("["):
@@ -233,6 +287,11 @@ class _Reader:
     def _step(self, expectation: Expectation) -> None:
         if not self.template or not self.tokenizer:
             raise ValueError("'template' and 'tokenizer' must come before the expectation")
+        handling, self.handling = self.handling, None
+        if handling is not None and handling.treatment is Treatment.BATCH and handling.number > len(self.samples) + 1:
+            raise ValueError(
+                f"'batch: {handling.number}' asks for more than the {len(self.samples) + 1} conversation(s)"
+            )
         self.hazards = ()
         self.steps.append(
             Step(
@@ -243,8 +302,21 @@ class _Reader:
                 variables=self.variables,
                 messages=tuple(self.messages),
                 expectation=expectation,
+                handling=handling,
+                samples=tuple(self.samples),
             )
         )
+
+
+def _handling(treatment: Treatment, value: str) -> Handling:
+    matched = _HANDLINGS[treatment].fullmatch(value)
+    if matched is None:
+        named = _HANDLINGS[treatment].groupindex
+        shapes = {"side": "'left' or 'right'", "number": "a number from 1 on", "token": "a token"}
+        wanted = ", ".join(shape for name, shape in shapes.items() if name in named)
+        raise ValueError(f"'{treatment.value}' needs {wanted}; found {value!r}")
+    said = matched.groupdict()
+    return Handling(treatment, int(said["number"]), side=said.get("side", ""), token=said.get("token", ""))
 
 
 def _unescaped(value: str) -> str:

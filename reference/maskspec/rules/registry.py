@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import zlib
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING
 
 from maskspec.errors import MaskspecError, UsageError
@@ -15,14 +16,18 @@ from maskspec.rules.violations import Finding, violation_type
 if TYPE_CHECKING:
     from maskspec.rules.trial import Trial
 
-__all__ = ["Check", "checked_rules", "load_check", "rule", "select_rules"]
+__all__ = ["Check", "checked_rules", "is_asked", "load_check", "rule", "select_rules"]
 
 Check = Callable[["Trial"], None]
 """Examines one trial; raises the rule's own violation type, or `Excluded`."""
 
 
-def rule(identifier: str) -> Callable[[Callable[[Trial], Finding | None]], Check]:
-    """Turn a function that returns a finding into the check of a rule, which raises the rule's own violation."""
+def rule(identifier: str, *, every: int = 1) -> Callable[[Callable[[Trial], Finding | None]], Check]:
+    """Turn a function that returns a finding into the check of a rule, which raises the rule's own violation.
+
+    `every` is for checks that ask the masker again: they look at every so many generated
+    conversations only. Fixed ones are looked at by every check.
+    """
 
     def decorate(examine: Callable[[Trial], Finding | None]) -> Check:
         @wraps(examine)
@@ -32,11 +37,13 @@ def rule(identifier: str) -> Callable[[Callable[[Trial], Finding | None]], Check
                 raise violation_type(identifier)(finding)
 
         check.rule = identifier  # type: ignore[attr-defined]  # read back by the test that ties checks to ids
+        check.every = every  # type: ignore[attr-defined]  # read back by `is_asked`
         return check
 
     return decorate
 
 
+@cache
 def load_check(item: Rule) -> Check:
     """The function that checks a rule.
 
@@ -53,6 +60,12 @@ def load_check(item: Rule) -> Check:
             f"the check of {item.id}, {item.check!r} in spec/rules.toml, was not found: {error}"
         ) from error
     return check
+
+
+def is_asked(item: Rule, number: int, *, fixed: bool) -> bool:
+    """Whether a rule looks at case `number` of a pair; costly rules take turns over the generated ones."""
+    every: int = getattr(load_check(item), "every", 1)
+    return fixed or every == 1 or (number + zlib.crc32(item.id.encode())) % every == 0
 
 
 def checked_rules() -> tuple[Rule, ...]:

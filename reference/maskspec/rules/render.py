@@ -100,11 +100,11 @@ def count(ids: Sequence[int], identifier: int) -> int:
 @rule("RENDER-3")
 def ids_decode_to_the_text(trial: Trial) -> Finding | None:
     """Decoding the ids gives the text back wherever decoding the canonical ids does."""
-    text = trial.expected.text
+    text, ids = trial.expected.text, trial.answer.input_ids
     if trial.tokenizer.decode(trial.expected.input_ids) != text:
         raise Excluded("the vocabulary does not give this text back even from the canonical ids")
     try:
-        decoded = trial.tokenizer.decode(trial.answer.input_ids)
+        decoded = trial.tokenizer.decode(ids)
     except Exception as error:  # noqa: BLE001  (an id outside the vocabulary fails in a way of each library's own)
         decoded = f"<decoding failed: {error}>"
     if decoded == text:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from maskspec.policy import Stops, Verdict
+from maskspec.rules.collate import SIDES, padded_rows, sample_in_row
 from maskspec.rules.overlay import Judged
 from maskspec.rules.registry import rule
-from maskspec.rules.trial import Answer, Trial, judge, trained_positions
+from maskspec.rules.samples import other_ids, own_sample, raised, uneven
+from maskspec.rules.trial import Answer, Sample, Trial, judge, trained_positions
 from maskspec.rules.violations import Excluded, Finding, Kind
 from maskspec.segmentation import Zone
 
@@ -89,10 +91,10 @@ def _stops(trial: Trial, judged: Sequence[Judged], option: Stops) -> Finding | N
     return trial.finding(wrong, explanation, among=judged)
 
 
-@rule("STOP-5")
+@rule("STOP-5", every=3)
 def stops_trained_when_padding_is_the_stop(trial: Trial) -> Finding | None:
-    """Collating with padding equal to the end token leaves the real stops trained."""
-    if trial.collate is None:
+    """Collating with padding equal to the end token leaves the real stops trained, whichever side is padded."""
+    if trial.abilities.collate is None:
         raise Excluded("the masker has no `collate` method")
     eos = trial.tokenizer.special_tokens.eos
     ids = tuple(trial.tokenizer.encode(eos).ids) if eos else ()
@@ -101,23 +103,40 @@ def stops_trained_when_padding_is_the_stop(trial: Trial) -> Finding | None:
     stops = [item for item in trial.judged if item.zone is Zone.STOP and item.id == ids[0] and item.trained]
     if not stops:
         raise Excluded("no trained stop of the conversation is the end token")
-    sample = (trial.answer.input_ids, trial.answer.labels)
-    longer = (sample[0] * 2, sample[1] * 2)
-    rows = trial.collate([sample, longer], ids[0])
-    if not rows:
-        return Finding(kind=Kind.LENGTH, explanation="collating two samples gave no row", zone="")
-    offset = _offset(rows[0], sample[0])
-    if offset is None:
-        return Finding(kind=Kind.DIFFERENT_IDS, explanation="the collated row does not hold the sample's ids", zone="")
-    trained = trained_positions(rows[0].input_ids, rows[0].labels)
-    lost = [replace(item, trained=False) for item in stops if not trained[item.index + offset]]
-    return trial.finding(lost, "collation with padding equal to the end token removes real stops from the loss")
-
-
-def _offset(row: Answer, ids: Sequence[int]) -> int | None:
-    """Where the sample stands in its padded row: at its start (padding on the right) or at its end."""
-    if tuple(row.input_ids[: len(ids)]) == tuple(ids):
-        return 0
-    if tuple(row.input_ids[-len(ids) :]) == tuple(ids):
-        return len(row.input_ids) - len(ids)
+    whole = own_sample(trial)
+    samples = [whole, Sample(whole.input_ids * 2, whole.labels * 2)]
+    refusal: Excluded | None = None
+    asked = 0
+    for side in SIDES:
+        try:
+            rows = padded_rows(trial, samples, ids[0], side)
+        except Excluded as reason:
+            refusal = reason
+            continue
+        asked += 1
+        finding = _stops_after_collation(trial, rows, stops, side)
+        if finding is not None:
+            return finding
+    if not asked and refusal is not None:
+        raise refusal
     return None
+
+
+def _stops_after_collation(
+    trial: Trial, rows: Sequence[Answer] | BaseException, stops: Sequence[Judged], side: str
+) -> Finding | None:
+    what = f"collation on the {side} with padding equal to the end token"
+    if isinstance(rows, BaseException):
+        return raised(rows, what)
+    if not rows:
+        return Finding(kind=Kind.LENGTH, explanation=f"{what}: two samples gave no row", zone="")
+    row = rows[0]
+    place = sample_in_row(row, trial.answer, side)
+    finding = uneven(row, what) or other_ids(
+        trial, trial.answer.input_ids, row.input_ids[place.start : place.stop], f"the row after {what}"
+    )
+    if finding is not None:
+        return finding
+    trained = trained_positions(row.input_ids, row.labels)
+    lost = [replace(item, trained=False) for item in stops if not trained[item.index + place.start]]
+    return trial.finding(lost, f"{what} removes real stops from the loss")

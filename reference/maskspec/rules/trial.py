@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from maskspec.conversation import Conversation
 from maskspec.masker import Mask
@@ -22,7 +22,7 @@ from maskspec.rules.overlay import Judged, overlay
 from maskspec.rules.violations import Excluded, Finding, Kind, Row
 from maskspec.tokens import Tokenizer
 
-__all__ = ["IGNORE_INDEX", "Answer", "Collate", "Trial", "Variant"]
+__all__ = ["IGNORE_INDEX", "Abilities", "Answer", "PackedRow", "PaddedRow", "Sample", "Trial", "Variant"]
 
 IGNORE_INDEX = -100
 """The label of a token that carries no loss (the default `ignore_index` of PyTorch's cross-entropy)."""
@@ -40,40 +40,103 @@ class Answer(Protocol):
         """One label per id."""
 
 
-Collate = Callable[[Sequence[tuple[Sequence[int], Sequence[int]]], int], Sequence[Answer]]
-"""Pads samples of (ids, labels) to one length with a padding id: the masker's own collator."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Ids and labels that a check puts together itself, to hand them to a collator or a packer."""
+
+    input_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+
+class PaddedRow(Answer, Protocol):
+    """One row of a padded batch."""
+
+    @property
+    def attention_mask(self) -> tuple[int, ...] | None:
+        """1 where a position is attended to, else 0; None where the collator returns none."""
+
+
+class PackedRow(Answer, Protocol):
+    """One row of packed samples."""
+
+    @property
+    def position_ids(self) -> tuple[int, ...] | None:
+        """The positions, which start again at 0 with every sample; None where the packer returns none."""
+
+    @property
+    def sequence_ids(self) -> tuple[int, ...] | None:
+        """One number per sample; None where the packer returns none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The same conversation under another policy: what the reference expects and what the masker answered."""
+    """Another question to the same masker: what the reference expects and what the masker answered."""
 
     policy: Policy
     expected: Mask
     answer: Answer
+    tokenizer: Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a masker can be asked besides masking; None where it has no such method.
+
+    Each raises `Excluded` where the masker says `Unsupported`, and returns the masker's own
+    exception where it raised one. `truncate(max_length, side)` masks the trial's conversation
+    under a limit, `truncation` names the sides. `batch(conversations)` masks several in one
+    call. `collate(samples, padding_id, side)` pads and `pack(samples, max_length)` packs.
+    `documented_errors` are the exceptions that the masker promises for invalid conversations
+    (empty: none).
+    """
+
+    truncation: frozenset[str] = frozenset()
+    truncate: Callable[[int, str], Answer | BaseException] | None = None
+    batch: Callable[[Sequence[Conversation]], Sequence[Answer] | BaseException] | None = None
+    collate: Callable[[Sequence[Answer], int, str], Sequence[PaddedRow] | BaseException] | None = None
+    pack: Callable[[Sequence[Answer], int], Sequence[PackedRow] | BaseException] | None = None
+    documented_errors: tuple[type[BaseException], ...] = ()
 
 
 @dataclass(frozen=True)
 class Trial:
     """One conversation, masked by the reference and by the masker under test.
 
-    `number` counts the
-    trials of a pair and picks which option a check with several options tries.
-    `mutated` names what the masker changed in its input (None: nothing). `again`
-    masks the same request a second time; `under` masks it under another policy and
-    raises `Excluded` where the masker cannot; `collate` is None without a collator.
+    `outcome` is the masker's answer, or the exception that it raised instead. `number`
+    counts the trials of a pair and picks which option a check with several options
+    tries. `mutated` names what the masker changed in its input (None: nothing). `again`
+    masks the same request a second time, `under` masks it under another policy, `other`
+    masks another conversation, and `sibling` the same one with the other tokenizer of the
+    vocabulary (slow for fast, fast for slow); each raises `Excluded` where that cannot be
+    asked, and `Crash` (of the harness) where the masker fails. `invalid` masks message data
+    that is no valid conversation and returns the answer, or the exception that was raised.
     """
 
     conversation: Conversation
     tokenizer: Tokenizer
     policy: Policy
     expected: Mask
-    answer: Answer
+    outcome: Answer | BaseException
     again: Callable[[], Answer]
     under: Callable[[Policy], Variant]
-    collate: Collate | None = None
+    other: Callable[[Conversation], Variant]
+    sibling: Callable[[], Variant]
+    invalid: Callable[[Sequence[Any]], Answer | BaseException]
+    abilities: Abilities = Abilities()
     mutated: str | None = None
     number: int = 0
+
+    @property
+    def answer(self) -> Answer:
+        """The masker's answer; raises `Excluded` when it raised an exception instead, which TOTAL-1 judges."""
+        if isinstance(self.outcome, BaseException):
+            raise Excluded("the masker raised an exception on this conversation (TOTAL-1)")
+        return self.outcome
+
+    @cached_property
+    def counterpart(self) -> Variant:
+        """What `sibling` gives, asked for once."""
+        return self.sibling()
 
     @cached_property
     def judged(self) -> tuple[Judged, ...]:

@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import ClassVar
 
-__all__ = ["Excluded", "Finding", "Kind", "Row", "Violation", "violation_type"]
+__all__ = ["Excluded", "Finding", "Kind", "Row", "Subject", "Violation", "violation_type"]
 
 
 class Kind(Enum):
@@ -31,6 +31,23 @@ class Kind(Enum):
     """A second masking gave another answer."""
     MUTATED = "mutated"
     """The masker changed the caller's data."""
+    RAISED = "raised"
+    """The masker raised an exception."""
+    ACCEPTED = "accepted"
+    """The masker took what it must refuse."""
+    LEAKED = "leaked"
+    """Something of one sample reaches into another."""
+    ATTENTION = "attention"
+    """Padding is attended to, or a real token is not."""
+
+
+class Subject(Enum):
+    """Whose fault a finding is."""
+
+    MASKER = "masker"
+    """The masker broke the rule; this decides about conformance."""
+    TOKENIZER = "tokenizer"
+    """The tokenizer shows it by itself, whatever the masker does; it is reported and decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,7 @@ class Finding:
     explanation: str
     zone: str
     rows: tuple[Row, ...] = ()
+    subject: Subject = Subject.MASKER
 
 
 class Excluded(Exception):
