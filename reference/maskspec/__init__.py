@@ -12,6 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maskspec.conformance import Collated as Collated
+    from maskspec.conformance import KnownFailures as KnownFailures
+    from maskspec.conformance import Labelled as Labelled
+    from maskspec.conformance import Packed as Packed
+    from maskspec.conformance import Padding as Padding
+    from maskspec.conformance import Request as Request
+    from maskspec.conformance import Unsupported as Unsupported
+    from maskspec.conformance import check_masker as check_masker
+    from maskspec.conformance import conformance as conformance
     from maskspec.conversation import Conversation as Conversation
     from maskspec.conversation import Message as Message
     from maskspec.errors import MaskspecError as MaskspecError
@@ -28,23 +37,31 @@ if TYPE_CHECKING:
     from maskspec.segmentation import Zone as Zone
 
 _HOMES = {
+    "Collated": "maskspec.conformance",
     "Conversation": "maskspec.conversation",
     "Hazard": "maskspec.hazards",
     "HazardKind": "maskspec.hazards",
+    "KnownFailures": "maskspec.conformance",
+    "Labelled": "maskspec.conformance",
     "Limits": "maskspec.rendering",
     "Mask": "maskspec.masker",
     "MaskspecError": "maskspec.errors",
     "Message": "maskspec.conversation",
+    "Packed": "maskspec.conformance",
+    "Padding": "maskspec.conformance",
     "Policy": "maskspec.policy",
     "Rendering": "maskspec.rendering",
+    "Request": "maskspec.conformance",
     "Token": "maskspec.masker",
+    "Unsupported": "maskspec.conformance",
     "Verdict": "maskspec.policy",
     "Zone": "maskspec.segmentation",
+    "check_masker": "maskspec.conformance",
     "mask": "maskspec.masker",
     "render": "maskspec.rendering",
 }
 
-__all__ = [*_HOMES, "__version__"]
+__all__ = [*_HOMES, "__version__", "conformance"]
 
 
 def __getattr__(name: str) -> Any:
@@ -52,6 +69,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("maskspec")
+    if name == "conformance":
+        # Importing the subpackage puts it under this very name, so the decorator is the subpackage itself, called.
+        return import_module("maskspec.conformance")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'maskspec' has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,12 @@ nothing = object()
 """
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journals of interrupted checks go to the test's own folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 def run(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(command, list(arguments), input=stdin)
 
@@ -96,7 +103,9 @@ def test_a_masker_that_breaks_rules_ends_with_1_and_shows_a_small_conversation(o
     assert block[0] == "ROLE-1 MUST  Unselected messages"
     assert "(spec/06-rules.md#role-1)" in " ".join(block[1:3])
     assert len(block) <= 25
-    assert block[-2:] == ["  look closer:", f"    maskspec trace --pair {PAIR} {out}/role-1-trained-content.json"]
+    assert block[-2] == "  replay:"
+    replayed = run(*shlex.split(block[-1])[1:])
+    assert (replayed.exit_code, "ROLE-1" in replayed.stdout) == (1, True)
     record = json.loads((out / "role-1-trained-content.json").read_text(encoding="utf-8"))
     assert record["rule"] == "ROLE-1"
     assert record["messages"] == [{"role": "user", "content": "a"}]
@@ -111,7 +120,7 @@ def test_a_report_ends_with_what_each_broken_rule_means_and_keeps_to_its_width(o
     assert end[1].startswith("  ROLE-1   The model learns to write the messages of other roles, such as the user's.")
     assert any(line.startswith("  OPEN-1   The model learns to write what the generation prompt") for line in end)
     assert end[-1].startswith("all trained: breaks 3 rule(s): ROLE-1, ROLE-2, OPEN-1 (profile quick, seed 0, ")
-    assert [line for line in lines if len(line) > 100 and "printf" not in line] == []
+    assert [line for line in lines if len(line) > 100 and "maskspec replay" not in line] == []
     assert "\x1b[" not in result.stdout
 
 
@@ -120,7 +129,7 @@ def test_json_lines_end_with_a_footer_that_counts_the_records(own_module: str) -
     records = [json.loads(line) for line in result.stdout.splitlines()]
     footer = records[-1]
     assert footer["record"] == "footer"
-    assert footer["failures"] == sum(record["record"] == "failure" for record in records) == 1
+    assert footer["records"]["failure"] == sum(record["record"] == "failure" for record in records) == 1
     assert footer["exit_code"] == result.exit_code == 1
 
 
@@ -134,7 +143,7 @@ def test_an_adapter_that_crashes_ends_with_3(own_module: str) -> None:
 def test_a_mask_of_bits_is_a_fault_of_the_adapter(own_module: str) -> None:
     result = run("check", f"{own_module}:bits", "--pair", PAIR)
     assert result.exit_code == 3
-    assert "return Labelled.from_mask(input_ids, mask)" in result.stdout
+    assert "return Labelled.from_mask(input_ids, mask)" in " ".join(result.stdout.split())
 
 
 def test_no_check_run_is_an_error() -> None:
@@ -155,7 +164,7 @@ def test_no_check_run_is_an_error() -> None:
         (["check", "reference", "--template", "chatmel"], "did you mean 'chatml'?"),
         (["check", "reference", "--tokenizer", "bytelevel"], "there is no tokenizer 'bytelevel'"),
         (["check", "reference", "--pair", PAIR, "--rules", "STOP-9"], "there is no rule or family 'STOP-9'"),
-        (["check", "reference", "--pair", PAIR, "--rules", "INJECT"], "specified but not yet checked"),
+        (["check", "reference", "--pair", PAIR, "--rules", "TRAIN"], "specified but not yet checked"),
         (["check", "reference", "--pair", PAIR, "--template", "chatml"], "leave out --template and --tokenizer"),
         (["rules", "ROLE-77"], "there is no rule 'ROLE-77'"),
         (["rules", "--family", "NOPE"], "there is no family 'NOPE'"),

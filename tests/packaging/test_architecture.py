@@ -18,7 +18,7 @@ AROUND = (
     frozenset({"rules"}),
     frozenset({"conformance"}),
     frozenset({"adapters"}),
-    frozenset({"cli", "__main__"}),
+    frozenset({"cli", "pytest_plugin", "__main__"}),
 )
 """The rooms around the reference, from the inside out. A room imports from its own layer and from those before it.
 

@@ -16,7 +16,7 @@ from maskspec.errors import MaskspecError
 
 __all__ = ["command", "main"]
 
-_COMMANDS = ("check", "trace", "rules", "corpus")
+_COMMANDS = ("check", "replay", "report", "trace", "rules", "corpus")
 
 
 class _Problem(click.ClickException):

@@ -1,107 +1,40 @@
-"""Runs a masker over pairs of template and tokenizer: fixed shapes first, then generated conversations."""
+"""`check_masker`: a masker, asked about many pairs of template and tokenizer, and the report of it."""
 
 from __future__ import annotations
 
 import time
-import traceback
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from importlib import metadata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from maskspec.conformance.examination import Case, Examination, Examiner
-from maskspec.conformance.pairs import default_pairs, twin_name
+from maskspec.conformance.campaign import Campaign, Progress
+from maskspec.conformance.folding import build_report
+from maskspec.conformance.journal import Header, Journal
+from maskspec.conformance.loading import masker_path as path_of
+from maskspec.conformance.pairrun import accept, check_pair, require_masker
+from maskspec.conformance.pairs import default_pairs
+from maskspec.conformance.parallel import Processes
+from maskspec.conformance.profiles import PROFILES, Plan, policy_text, versions
 from maskspec.conformance.protocol import Masker
-from maskspec.conformance.report import Conflict, Failure, PairResult, Report, Tally
-from maskspec.conformance.shrinking import shrink, size
-from maskspec.conformance.wiring import check_wiring
+from maskspec.conformance.report import Report
+from maskspec.conformance.tasks import Here, Stuck, Workers
+from maskspec.conformance.timelimit import TIME_LIMIT, TimeLimit
 from maskspec.corpus import Pair
-from maskspec.errors import CorpusError, TokenizerError, UsageError
-from maskspec.rules import Kind, Rule, Violation, select_rules
-from maskspec.shapes import Capability, capabilities, shapes_for
+from maskspec.errors import UsageError
 
-__all__ = ["PROFILES", "Progress", "check_masker"]
+if TYPE_CHECKING:
+    from maskspec.conformance.known import KnownFailures
 
-PROFILES: Mapping[str, int] = {"quick": 20, "default": 100, "deep": 2000}
-"""How many conversations are generated for each pair, besides the fixed shapes."""
-
-_SHRINKING_ATTEMPTS = 250
-
-# An own template with generation tags is there for maskers that need the tags. A masker
-# that answered about its twin would be asked the same twice.
-_SAME_TEXT = "the same text was asked about with the template without generation tags"
+__all__ = ["PROFILES", "Interrupted", "Progress", "build_report", "check_masker", "check_pair"]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run stands: pairs done of all pairs, the pair in work, and failures found so far."""
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run; `report` holds what was found until then, with conversations as they were found."""
 
-    pair: str
-    done: int
-    total: int
-    failures: int
-
-
-@dataclass(slots=True)
-class _Found:
-    """A failure while the run goes on: the smallest case so far, and what else shows the same."""
-
-    examiner: Examiner
-    case: Case
-    cases: int = 0
-    pairs: dict[str, None] = field(default_factory=dict)
-
-
-_Key = tuple[str, str, Kind]
-
-
-@dataclass(slots=True)
-class _Run:
-    """The growing result of one run."""
-
-    rules: Sequence[Rule]
-    passed: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-    excluded: dict[str, Counter[str]] = field(default_factory=dict)
-    found: dict[_Key, _Found] = field(default_factory=dict)
-    conflicts: dict[tuple[str, str], Conflict] = field(default_factory=dict)
-    pairs: list[PairResult] = field(default_factory=list)
-
-    def exclude(self, rule: str, reason: str) -> None:
-        self.excluded.setdefault(rule, Counter())[reason] += 1
-
-    def add(self, examiner: Examiner, case: Case, result: Examination) -> None:
-        """Count what came of one case."""
-        if result.crash is not None:
-            self.crashed(examiner.pair.name, result.crash, case)
-            return
-        self.passed.update(result.passed)
-        for rule, reason in result.excluded.items():
-            self.exclude(rule, reason)
-        for rule, violation in result.violations.items():
-            self.failed[rule] += 1
-            found = self.found.setdefault(_key(rule, violation), _Found(examiner, case))
-            found.cases += 1
-            found.pairs[examiner.pair.name] = None
-            if size(case) < size(found.case):
-                found.examiner, found.case = examiner, case
-
-    def crashed(self, pair: str, error: BaseException, case: Case, *, problem: str | None = None) -> None:
-        """Note that the adapter failed; the same failure is counted, not listed again."""
-        text = problem if problem is not None else f"mask() raised {type(error).__name__}: {error}"
-        key = (type(error).__name__, text[:80])
-        known = self.conflicts.get(key)
-        if known is not None:
-            self.conflicts[key] = replace(known, count=known.count + 1)
-            return
-        trace = "".join(traceback.format_exception(error, limit=-4)) if error.__traceback__ is not None else ""
-        self.conflicts[key] = Conflict(pair=pair, problem=text, count=1, messages=tuple(case.messages), traceback=trace)
-
-
-def _key(rule: str, violation: Violation) -> _Key:
-    return rule, violation.finding.zone, violation.finding.kind
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        super().__init__(report.verdict)
 
 
 def check_masker(
@@ -113,172 +46,100 @@ def check_masker(
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     missing: Sequence[str] = (),
+    known: KnownFailures | None = None,
+    journal: Path | Callable[[Header], Path] | None = None,
+    resume: bool = False,
+    time_limit: float = TIME_LIMIT,
+    jobs: int = 1,
+    masker_path: str = "",
+    stuck: Stuck | None = None,
 ) -> Report:
     """Ask a masker about many conversations and report every rule that it breaks.
 
     `pairs` are the templates and tokenizers to ask on (default: all embedded ones and
     every real pair that is installed). `rules` are ids or families (default: all that
     have a check). `profile` is one of `PROFILES`; the same `seed` gives the same
-    conversations. `progress` is called once before each pair and once at the end.
-    `missing` says what was not installed, for the report; with the default pairs it
-    is found out.
+    conversations and the same report, whatever `jobs` is. `progress` is called whenever
+    work on a pair begins and once at the end. `missing` says what was not installed, for
+    the report; with the default pairs it is found out. `known` are accepted failures.
+
+    `journal` is a file that keeps what is found while the run goes on (or a function that
+    chooses one), and with `resume` a run that was interrupted goes on from there. A call
+    of the adapter that takes more than `time_limit` seconds is cut; `stuck` is told about
+    one that cannot be cut, and should end the process. `jobs` processes share the pairs;
+    each loads the masker from `masker_path` (`module:object`, found out where that can be).
 
     Raises:
-        UsageError: an unknown profile or rule, no pair, or something that is no masker.
+        UsageError: an unknown profile or rule, no pair, something that is no masker,
+            several jobs for a masker that no path leads to, or a journal of another run.
+        Interrupted: Ctrl-C; the exception holds the report of what was done.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
-    _require_masker(masker)
-    selected = select_rules(rules)
+    require_masker(masker)
+    path = masker_path or path_of(masker)
+    plan = Plan.make(rules=rules, profile=profile, seed=seed, time_limit=time_limit, masker_path=path)
+    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
+        raise UsageError(f"jobs must be 1 or more, not {jobs!r}")
     if pairs is None:
         pairs, missing = default_pairs()
-    todo = tuple(pairs)
+    todo = {pair.name: pair for pair in pairs}
     if not todo:
         raise UsageError("no pair of template and tokenizer is selected; `maskspec corpus list` lists them")
     started = time.monotonic()
-    run = _Run(rules=selected)
-    for number, pair in enumerate(todo):
-        if progress is not None:
-            progress(Progress(pair=pair.name, done=number, total=len(todo), failures=len(run.found)))
-        twin = twin_name(pair)
-        if twin is not None and any(result.pair == twin and result.excluded is None for result in run.pairs):
-            run.pairs.append(PairResult(pair=pair.name, kind=pair.kind.value, cases=0, excluded=_SAME_TEXT))
-            continue
-        _check_pair(run, masker, pair, examples=PROFILES[profile], seed=seed)
-    failures = tuple(_failures(run, selected))
-    if progress is not None:
-        progress(Progress(pair="", done=len(todo), total=len(todo), failures=len(failures)))
-    return Report(
+    workers: Workers = (
+        Here(masker, todo, plan, stuck=stuck)
+        if min(jobs, len(todo)) == 1
+        else Processes(min(jobs, len(todo)), todo, plan, masker=masker.name, policy=masker.policy)
+    )
+    book = _open_journal(journal, _header(masker, plan, todo), resume=resume)
+    campaign = Campaign(tuple(todo.values()), plan, journal=book, progress=progress)
+
+    def report(stale: Sequence[str] = ()) -> Report:
+        return build_report(
+            [accept(result, known) for result in campaign.results],
+            masker=masker.name,
+            policy=policy_text(masker.policy),
+            profile=profile,
+            seed=seed,
+            rules=plan.rules,
+            stale=stale,
+            missing=missing,
+            unfinished=campaign.unfinished,
+            seconds=time.monotonic() - started,
+            versions=versions(),
+        )
+
+    try:
+        campaign.run(workers)
+        found = report()
+        # Asked last, and only when nothing else went wrong: a masker that fails cannot show that something is repaired.
+        if known is not None and not found.conflicts:
+            found = replace(found, stale=known.stale(masker, pairs=todo.values(), guard=TimeLimit(plan.time_limit)))
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(report()) from interrupt
+    finally:
+        workers.close()
+        if book is not None:
+            book.close()
+    return found
+
+
+def _header(masker: Masker, plan: Plan, pairs: Iterable[str]) -> Header:
+    return Header(
         masker=masker.name,
-        policy=repr(masker.policy),
-        profile=profile,
-        seed=seed,
-        rules=selected,
-        tallies={
-            rule.id: Tally(
-                passed=run.passed[rule.id], failed=run.failed[rule.id], excluded=dict(run.excluded.get(rule.id, {}))
-            )
-            for rule in selected
-        },
-        failures=failures,
-        conflicts=tuple(run.conflicts.values()),
-        pairs=tuple(run.pairs),
-        missing=missing,
-        seconds=time.monotonic() - started,
-        versions=_versions(),
+        masker_path=plan.masker_path,
+        policy=policy_text(masker.policy),
+        profile=plan.profile,
+        seed=plan.seed,
+        rules=tuple(rule.id for rule in plan.rules),
+        pairs=tuple(pairs),
+        versions=versions(),
     )
 
 
-def _require_masker(masker: object) -> None:
-    lacking = [name for name in ("name", "policy", "mask") if not hasattr(masker, name)]
-    if lacking:
-        raise UsageError(
-            f"{masker!r} is no masker: it has no {', '.join(lacking)}; "
-            "a masker has `name`, `policy` and `mask(request) -> Labelled`"
-        )
-    if isinstance(masker, type):
-        raise UsageError(f"{masker.__name__} is a class; give an instance of it: {masker.__name__}()")
-
-
-def _check_pair(run: _Run, masker: Masker, pair: Pair, *, examples: int, seed: int) -> None:
-    try:
-        examiner = Examiner(masker, pair, run.rules)
-        able = _abilities(masker, pair)
-        shapes = shapes_for(able)
-        fixed = [
-            Case(messages=messages, tools=tools, number=number)
-            for number, (messages, tools) in enumerate(shape.fresh() for shape in shapes)
-        ]
-        wiring = check_wiring(examiner, fixed)
-    except (CorpusError, TokenizerError) as error:
-        _leave_out(run, pair, f"the pair cannot be loaded: {error}")
-        return
-    if wiring.unsupported is not None:
-        _leave_out(run, pair, wiring.unsupported)
-        return
-    if wiring.problem is not None:
-        cause = wiring.cause if wiring.cause is not None else RuntimeError(wiring.problem)
-        problem = f"your adapter is wired wrong: {wiring.problem}"
-        run.crashed(pair.name, cause, fixed[0], problem=problem)
-        _leave_out(run, pair, "the adapter is wired wrong")
-        return
-    failed: dict[str, None] = {}
-    cases = 0
-    for case in _cases(fixed, able, examples=examples, seed=zlib.crc32(f"{seed}:{pair.name}".encode())):
-        result = examiner.examine(case)
-        run.add(examiner, case, result)
-        failed.update(dict.fromkeys(result.violations))
-        cases += 1
-    run.pairs.append(PairResult(pair=pair.name, kind=pair.kind.value, cases=cases, failed_rules=tuple(failed)))
-
-
-def _leave_out(run: _Run, pair: Pair, reason: str) -> None:
-    for rule in run.rules:
-        run.exclude(rule.id, reason)
-    run.pairs.append(PairResult(pair=pair.name, kind=pair.kind.value, cases=0, excluded=reason))
-
-
-def _abilities(masker: Masker, pair: Pair) -> frozenset[Capability]:
-    able = capabilities(pair.template.source, special_tokens=pair.special_tokens, template_kwargs=pair.template_kwargs)
-    return able | {Capability.FLAGS} if masker.policy.flags else able
-
-
-def _cases(fixed: Sequence[Case], able: frozenset[Capability], *, examples: int, seed: int) -> Iterator[Case]:
-    from maskspec.strategies import sample
-
-    yield from fixed
-    for number, generated in enumerate(sample(able, examples=examples, seed=seed), start=len(fixed)):
-        yield Case(messages=generated.messages, tools=generated.tools, number=number)
-
-
-def _failures(run: _Run, rules: Sequence[Rule]) -> Iterator[Failure]:
-    """Every failure with its smallest conversation, in the order of the rules."""
-    by_id = {rule.id: rule for rule in rules}
-    order = {rule.id: position for position, rule in enumerate(rules)}
-    for key, found in sorted(run.found.items(), key=lambda item: (order[item[0][0]], -item[1].cases)):
-        rule = by_id[key[0]]
-        examiner = found.examiner
-
-        broken = partial(_violation, examiner, rule, key)
-        smallest = shrink(found.case, broken, attempts=_SHRINKING_ATTEMPTS)
-        violation = broken(smallest)
-        if violation is None:
-            run.crashed(
-                examiner.pair.name,
-                RuntimeError("unstable"),
-                smallest,
-                problem=f"{rule.id} failed once and not again on the same conversation: the answers change",
-            )
-            continue
-        yield Failure(
-            rule=rule,
-            kind=violation.finding.kind,
-            zone=violation.finding.zone,
-            explanation=violation.finding.explanation,
-            pair=examiner.pair.name,
-            template=examiner.pair.template.name,
-            tokenizer=examiner.pair.tokenizer.name,
-            messages=tuple(smallest.messages),
-            tools=smallest.tools,
-            rows=violation.finding.rows,
-            cases=found.cases,
-            pairs=tuple(found.pairs),
-            policy=repr(examiner.masker.policy),
-        )
-
-
-def _violation(examiner: Examiner, rule: Rule, key: _Key, case: Case) -> Violation | None:
-    """The violation of one rule in one way, None when the case does not show it."""
-    violation = examiner.examine(case, rules=[rule]).violations.get(rule.id)
-    return violation if violation is not None and _key(rule.id, violation) == key else None
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what decides about ids and texts, for the report."""
-    found = {}
-    for name in ("maskspec", "transformers", "tokenizers", "jinja2", "hypothesis", "sentencepiece"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+def _open_journal(place: Path | Callable[[Header], Path] | None, header: Header, *, resume: bool) -> Journal | None:
+    if place is None:
+        if resume:
+            raise UsageError("only a run with a journal can be resumed")
+        return None
+    path = place(header) if callable(place) else place
+    return Journal.resume(path, header) if resume else Journal.create(path, header)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maskspec.conformance.examination import Case, Crash, Examiner
+from maskspec.conformance.cases import Case
+from maskspec.conformance.examination import Crash, Examiner
 from maskspec.conformance.protocol import Labelled
+from maskspec.conformance.timelimit import AdapterHung
 from maskspec.rules import Excluded
 
 __all__ = ["WIRING_CASES", "Wiring", "check_wiring"]
@@ -22,11 +24,15 @@ WIRING_CASES = 4
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Whether the rules may be asked: `problem` says what is wired wrong, `unsupported` why there is no answer."""
+    """Whether the rules may be asked: `problem` says what is wired wrong, `unsupported` why there is no answer.
+
+    `cause` is the exception behind a problem and `case` the conversation that it was seen on, where there is one.
+    """
 
     problem: str | None = None
     unsupported: str | None = None
     cause: BaseException | None = None
+    case: Case | None = None
 
 
 def check_wiring(examiner: Examiner, cases: Sequence[Case]) -> Wiring:
@@ -34,23 +40,27 @@ def check_wiring(examiner: Examiner, cases: Sequence[Case]) -> Wiring:
     answers: list[Labelled] = []
     expected: list[tuple[int, ...]] = []
     reasons: list[str] = []
-    crashes: list[BaseException] = []
+    crashes: list[tuple[BaseException, Case]] = []
     for case in cases[:WIRING_CASES]:
         conversation = examiner.conversation(case)
         policy = examiner.masker.policy
         try:
             reference = examiner.reference(conversation, policy)
-            answer = examiner.answer(examiner.masker, examiner.request(conversation, policy))
+            answer = examiner.answer(examiner.masker, examiner.request(conversation, policy, case=case))
         except Excluded as reason:
             reasons.append(str(reason))
         except Crash as crash:
-            crashes.append(crash.__cause__ or crash)
+            error = crash.__cause__ if crash.__cause__ is not None else crash
+            if isinstance(error, AdapterHung):
+                return Wiring(problem=str(error), cause=error, case=case)
+            crashes.append((error, case))
         else:
             answers.append(answer)
             expected.append(reference.input_ids)
     if crashes and not answers:
-        first = crashes[0]
-        return Wiring(problem=f"mask() raised {type(first).__name__} on every plain conversation: {first}", cause=first)
+        first, where = crashes[0]
+        problem = f"mask() raised {type(first).__name__} on every plain conversation: {first}"
+        return Wiring(problem=problem, cause=first, case=where)
     if not answers:
         return Wiring(unsupported=reasons[0] if reasons else "the template renders none of the fixed shapes")
     return Wiring(problem=_problem(answers, expected))

@@ -1,0 +1,96 @@
+"""The masker that a name or a path `package.module:object` stands for; the same in every process."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+from typing import Any
+
+from maskspec.conformance.counterexamples import masker_path as import_path
+from maskspec.errors import MissingPackageError, UsageError
+
+__all__ = ["ADAPTERS", "load_masker", "masker_path"]
+
+ADAPTERS: dict[str, str] = {
+    "reference": "maskspec.adapters.reference:masker",
+    "transformers": "maskspec.adapters.transformers:masker",
+}
+"""Names that `maskspec check` takes, with the objects they stand for."""
+
+_NEEDS = {"transformers": "transformers"}
+
+
+def load_masker(reference: str) -> Any:
+    """The masker that a name of `ADAPTERS` or a path `package.module:object` stands for.
+
+    A class, or a function that makes a masker, is called without arguments; an object is
+    taken as it is.
+
+    Raises:
+        UsageError: no such name, module or object; the message says what comes near.
+        MissingPackageError: the adapter's library is not installed.
+    """
+    if ":" not in reference and reference not in ADAPTERS:
+        raise UsageError(_unknown(reference))
+    package = _NEEDS.get(reference)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise MissingPackageError(f"{reference!r} needs {package}: python -m pip install {package}")
+    path, _, name = ADAPTERS.get(reference, reference).partition(":")
+    if not path or not name:
+        raise UsageError(f"{reference!r} is not complete; write package.module:object")
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (path == error.name or path.startswith(f"{error.name}.")):
+            raise UsageError(f"there is no module {path!r}; is its folder on PYTHONPATH?") from None
+        raise UsageError(f"module {path!r} could not be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"module {path!r} could not be imported: {type(error).__name__}: {error}") from error
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise UsageError(_missing(found, path, name, part))
+        found = getattr(found, part)
+    if isinstance(found, type) or (inspect.isroutine(found) and not hasattr(found, "mask")):
+        return _made(reference, found)
+    return found
+
+
+def masker_path(masker: object) -> str:
+    """The name or path by which `load_masker` finds a masker again; empty where nothing leads to it."""
+    path = import_path(masker)
+    if not path or path.startswith("__main__:"):
+        return ""
+    return next((name for name, known in ADAPTERS.items() if known == path), path)
+
+
+def _made(reference: str, maker: Any) -> Any:
+    what = "class" if isinstance(maker, type) else "function"
+    try:
+        inspect.signature(maker).bind()
+    except ValueError:
+        pass  # a class written in C may have no signature to look at
+    except TypeError as error:
+        raise UsageError(f"{reference} is a {what} that needs arguments ({error}); name an instance of it") from None
+    return maker()
+
+
+def _unknown(reference: str) -> str:
+    close = difflib.get_close_matches(reference, ADAPTERS, n=1)
+    if close:
+        return f"there is no masker {reference!r}; did you mean {close[0]!r}?"
+    module, _, name = reference.rpartition(".")
+    hint = f"did you mean '{module}:{name}'?" if module else "an own masker is written package.module:object"
+    return f"there is no masker {reference!r}; known are {', '.join(ADAPTERS)}; {hint}"
+
+
+def _missing(found: Any, path: str, name: str, part: str) -> str:
+    names = [item for item in dir(found) if not item.startswith("_")]
+    close = difflib.get_close_matches(part, names, n=1)
+    maskers = [item for item in names if hasattr(getattr(found, item, None), "mask")]
+    message = f"there is no {name!r} in {path!r}"
+    if close:
+        return f"{message}; did you mean '{path}:{close[0]}'?"
+    return f"{message}; it holds the masker(s) {', '.join(maskers)}" if maskers else message

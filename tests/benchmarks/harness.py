@@ -1,0 +1,97 @@
+"""What the suite itself costs: beside the time in the adapter, and with several processes or pytest workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from maskspec.conformance import check_masker
+from maskspec.conformance.harness import check_pair
+from maskspec.conformance.loading import load_masker
+from maskspec.conformance.pairs import find_pair
+from maskspec.rules import select_rules
+from tests.benchmarks.measure import Row
+
+__all__ = ["overhead", "processes", "workers"]
+
+NAMES = (
+    "chatml.generation+bytelevel-gpt2",
+    "qwen3.generation+tiktoken",
+    "llama-3.generation+sentencepiece-bpe",
+    "zephyr.generation+bytelevel-qwen",
+)
+MORE = tuple(
+    f"{template}+{tokenizer}"
+    for template in ("chatml", "zephyr", "llama-3", "qwen3")
+    for tokenizer in ("bytelevel-gpt2", "tiktoken", "sentencepiece-bpe", "bytelevel-qwen")
+)
+
+
+def overhead() -> Iterator[Row]:
+    """Divide the suite's own time by the adapter's, at profile default; the reference's answers are in neither.
+
+    transformers' masker renders and encodes and does nothing else, so nothing right is much
+    faster; it has no further ability, so little is asked of it. The reference has them all.
+    """
+    rules = select_rules(None)
+    for path in ("transformers", "reference"):
+        masker = load_masker(path)
+        for name in NAMES:
+            check_pair(masker, find_pair(name), rules=rules, profile="quick", seed=1)  # loads and compiles
+        results = [check_pair(masker, find_pair(name), rules=rules, profile="default", seed=0) for name in NAMES]
+        adapter = sum(result.adapter_seconds for result in results)
+        reference = sum(result.reference_seconds for result in results)
+        own = sum(result.seconds for result in results) - adapter - reference
+        cases = sum(result.cases for result in results)
+        detail = f"{own / cases * 1e3:.1f} ms / {adapter / cases * 1e3:.1f} ms a conversation, {cases} conversations"
+        yield Row(f"own time of the suite / time in the adapter `{path}`", own / adapter, "", 0.5, detail)
+
+
+def processes() -> Iterator[Row]:
+    """Compare one process with two over sixteen pairs; starting them is part of it."""
+    masker, pairs = load_masker("reference"), [find_pair(name) for name in MORE]
+    for pair in pairs:
+        pair.tokenizer  # noqa: B018  (loaded once, so that one process has no more to load)
+    seconds = {}
+    for jobs in (1, 2):
+        started = time.perf_counter()
+        check_masker(masker, pairs=pairs, profile="default", jobs=jobs, masker_path="reference")
+        seconds[jobs] = time.perf_counter() - started
+    detail = f"{seconds[2]:.1f} s / {seconds[1]:.1f} s, {len(pairs)} pairs; the aim is 1.7 times as fast"
+    yield Row("`--jobs 2` / `--jobs 1`, profile default", seconds[2] / seconds[1], "", 1 / 1.7, detail)
+
+
+_TEST = """
+from maskspec import conformance
+from maskspec.adapters.reference import ReferenceMasker
+
+@conformance(ReferenceMasker(), profile="default", pairs={pairs!r})
+def test_loss_mask(check):
+    check()
+"""
+
+
+def workers() -> Iterator[Row]:
+    """Compare pytest with and without two workers on the decorated test of an outside project."""
+    seconds = {}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "test_masker.py").write_text(_TEST.format(pairs=list(MORE)), encoding="utf-8")
+        paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path if path)
+        plugin = [] if any(entry_points(group="pytest11", name="maskspec")) else ["-p", "maskspec.pytest_plugin"]
+        for count in ("0", "2"):
+            command = [sys.executable, "-m", "pytest", "-q", "-n", count, "-p", "no:cacheprovider", *plugin]
+            started = time.perf_counter()
+            done = subprocess.run(
+                command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+            )
+            seconds[count] = time.perf_counter() - started
+            if done.returncode != 0:
+                raise RuntimeError(f"pytest -n {count} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+    detail = f"{seconds['2']:.1f} s / {seconds['0']:.1f} s; the aim is 1.7 times as fast"
+    yield Row("pytest `-n 2` / `-n 0`, profile default", seconds["2"] / seconds["0"], "", 1 / 1.7, detail)
