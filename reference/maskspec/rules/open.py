@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maskspec.policy import Verdict
 from maskspec.rules.registry import rule
 from maskspec.rules.trial import Trial
 from maskspec.rules.violations import Excluded, Finding
@@ -12,11 +13,15 @@ __all__ = ["opening_untrained"]
 
 @rule("OPEN-1")
 def opening_untrained(trial: Trial) -> Finding | None:
-    """No token of the opening of a selected message is trained."""
+    """No token of the opening of a selected message is trained, where the policy does not train it.
+
+    A token that begins in the opening and holds the first character of the content has the verdict
+    of that character; leaving it out is no matter of the opening.
+    """
     inside = [item for item in trial.judged if item.zone is Zone.OPENING and item.message in trial.selected]
     if not inside:
         raise Excluded("no selected message has an opening")
-    wrong = [item for item in inside if item.wrong]
+    wrong = [item for item in inside if item.wrong and (item.trained or trial.policy.opening is Verdict.TRAIN)]
     if not wrong:
         return None
     return trial.finding(

@@ -93,8 +93,12 @@ def _names(error: str, index: int, spoilt: Any) -> bool:
 def no_silent_extreme(trial: Trial) -> Finding | None:
     """The labels are not all ignored where a selected message is rendered, nor all trained where another one is.
 
-    A selected message that renders nothing but its stop is left to the STOP rules.
+    A selected message that renders nothing but its stop is left to the STOP rules. An answer without
+    any token trains nothing either.
     """
+    if not trial.answer.input_ids and Verdict.TRAIN in trial.expected.verdicts:
+        explanation = "no token at all is returned and no error is raised, though a selected message is rendered"
+        return Finding(kind=Kind.UNTRAINED, explanation=explanation, zone="")
     demanded = [
         item
         for item in trial.judged
