@@ -325,7 +325,10 @@ def test_an_adapter_with_state_is_found_out(pytester: pytest.Pytester) -> None:
         ("Unmade", "ADAPTER  OSError: no licence key"),
     ],
 )
-def test_a_problem_of_the_adapter_is_named_once_in_full(pytester: pytest.Pytester, masker: str, problem: str) -> None:
+def test_a_problem_of_the_adapter_is_named_once_in_full(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, masker: str, problem: str
+) -> None:
+    monkeypatch.delenv("CI", raising=False)  # where it is set, pytest repeats every failure in full at the end
     project(pytester, masker)
     result = run(pytester)
     result.assert_outcomes(failed=4)

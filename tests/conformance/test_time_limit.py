@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -145,3 +147,17 @@ def test_what_is_no_time_is_refused(seconds: object) -> None:
 def test_a_limit_beyond_all_timers_is_none() -> None:
     assert TimeLimit(float("inf"))(lambda: 7) == 7
     assert TimeLimit(1e12)(lambda: 7) == 7
+
+
+def test_functions_can_be_traced_after_a_call_in_another_thread() -> None:
+    # A request to raise that is taken back stays with CPython 3.11, and no traced function begins any more.
+    program = (
+        "import sys, threading\n"
+        "from maskspec.conformance.timelimit import TimeLimit\n"
+        "thread = threading.Thread(target=lambda: TimeLimit(5)(lambda: None))\n"
+        "thread.start(); thread.join()\n"
+        "sys.settrace(lambda *_: None)\n"
+        "print((lambda: 'traced')())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "traced\n"

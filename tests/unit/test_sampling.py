@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -78,13 +79,13 @@ def test_there_are_as_many_as_asked_for(examples: int) -> None:
 def test_the_profile_of_the_host_neither_matters_nor_changes() -> None:
     found = traits(TEMPLATE)
     before = sample_traits(found, flags=False, examples=10, seed=3)
-    current = settings()
+    profile = settings.get_current_profile_name()
     settings.register_profile("hosts_own", max_examples=1, deadline=1, derandomize=True)
     settings.load_profile("hosts_own")
     try:
         assert sample_traits(found, flags=False, examples=10, seed=3) == before
         assert settings().max_examples == 1
+        assert settings().deadline == timedelta(milliseconds=1)
         assert settings().backend == "hypothesis"
     finally:
-        settings.load_profile("default")
-    assert settings().deadline == current.deadline
+        settings.load_profile(profile)
