@@ -49,3 +49,16 @@ def test_the_set_up_is_two_lines() -> None:
     set_up = "".join(blocks("sh"))
     assert 'python -m pip install ".[suite]"\nmaskspec check transformers\n' in set_up
     assert "python -m pip install tox && tox\n" in set_up
+
+
+def test_the_replay_line_repeats_what_is_shown() -> None:
+    from click.testing import CliRunner
+
+    from maskspec.cli import command
+
+    (identifier,) = re.findall(r"maskspec replay (ms1\.\S{20,})", README)
+    result = CliRunner().invoke(command, ["replay", identifier])
+    assert result.exit_code == 1, result.output
+    shown = next(block for block in blocks("text") if identifier in block)
+    table = shown[shown.index("  smallest conversation:") : shown.index("  replay:")]
+    assert table in result.output
