@@ -189,6 +189,7 @@ def test_a_phantom_of_the_tokenizer_is_a_note() -> None:
     assert "the tokenizer puts them there by itself" in found["TOKEN-3"].explanation
 
 
+@pytest.mark.skipif(transformers_major() < 5, reason="the two tokenizers of this vocabulary agree in transformers 4")
 def test_ids_that_the_tokenizers_themselves_disagree_about_are_a_note() -> None:
     """Markers as plain text: the two disagree about the first `<`, with and without a prefix space."""
     found = findings(ReferenceMasker(), "qwen3+sentencepiece-unigram:plain", ["TOKEN-1"], [HI])
@@ -242,7 +243,9 @@ def test_the_stray_token_of_the_seed_bug_is_found_without_being_told_where() -> 
     """
     found = findings(ReferenceMasker(), "mistral-v3:slow:legacy", TOKEN_RULES)
     finding = found["TOKEN-3"]
-    assert subjects(found) == {"TOKEN-1": Subject.TOKENIZER, "TOKEN-3": Subject.TOKENIZER}
+    # The fast tokenizer of transformers 4 has the legacy prefix, too; that of 5 has not.
+    differs = {"TOKEN-1": Subject.TOKENIZER} if transformers_major() >= 5 else {}
+    assert subjects(found) == {**differs, "TOKEN-3": Subject.TOKENIZER}
     assert "29473 ('▁')" in finding.explanation
     assert {row.text for row in finding.rows if row.wrong} == {"▁"}
     vocabulary = pair("mistral-v3:slow:legacy").tokenizer
