@@ -95,6 +95,10 @@ class Policy:
         if not isinstance(self.flags, bool):
             raise PolicyError(f"flags must be True or False, not {self.flags!r}")
 
+    def __repr__(self) -> str:
+        """The text of all options, the same in every process: members of a set in the order of the alphabet."""
+        return f"Policy({', '.join(f'{option.name}={_shown(getattr(self, option.name))}' for option in fields(self))})"
+
     @classmethod
     def preset(cls, name: str, **changes: object) -> Policy:
         """A named convention from `PRESETS`, with further options changed."""
@@ -149,6 +153,10 @@ _ENUM_FIELDS: Mapping[str, type[Enum]] = {
     "stop": Stops,
     **dict.fromkeys(("opening", "reasoning", "content", "tool_call", "scaffold", "tail", "straddling"), Verdict),
 }
+
+
+def _shown(value: object) -> str:
+    return f"frozenset({{{', '.join(map(repr, sorted(value)))}}})" if isinstance(value, frozenset) else repr(value)
 
 
 def _member(kind: type[Enum], value: object, name: str) -> Enum:

@@ -6,6 +6,7 @@ message a piece is said to belong to, or which family's knowledge is used.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class HandWritten:
+class HandWritten(ABC):
     """The right masker of this style: what a model would have sampled is trained, whoever it is attributed to."""
 
     name: str = "renderer-by-hand"
@@ -79,9 +80,9 @@ class HandWritten:
         """Whether a piece is attributed to a message that is to be trained."""
         return index is not None and messages[index]["role"] in self.policy.roles
 
+    @abstractmethod
     def pieces(self, request: Request) -> Iterator[Piece]:
         """The pieces of a conversation."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ def test_the_pattern_finds_what_it_is_for() -> None:
     assert [line for line in lines if not PRIVATE.search(line)] == []
 
 
-@pytest.mark.parametrize("line", ["a/work/b", "either/or", "https://www.apache.org/licenses/", "~/root/x"])
+@pytest.mark.parametrize(
+    "line", [*(f"a/{folder}/b" for folder in FOLDERS), "either/or", "https://www.apache.org/licenses/"]
+)
 def test_the_pattern_leaves_other_text_alone(line: str) -> None:
     assert not PRIVATE.search(line)
 

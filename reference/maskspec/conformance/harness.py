@@ -12,10 +12,11 @@ from maskspec.conformance.campaign import Campaign, Progress
 from maskspec.conformance.folding import build_report
 from maskspec.conformance.journal import Header, Journal
 from maskspec.conformance.loading import masker_path as path_of
-from maskspec.conformance.pairrun import accept, check_pair, require_masker
+from maskspec.conformance.loading import require_masker
+from maskspec.conformance.pairrun import accept, check_pair
 from maskspec.conformance.pairs import default_pairs
 from maskspec.conformance.parallel import Processes
-from maskspec.conformance.profiles import PROFILES, Plan, policy_text, versions
+from maskspec.conformance.profiles import PROFILES, Plan, versions
 from maskspec.conformance.protocol import Masker
 from maskspec.conformance.report import Report
 from maskspec.conformance.tasks import Here, Stuck, Workers
@@ -97,7 +98,7 @@ def check_masker(
         return build_report(
             [accept(result, known) for result in campaign.results],
             masker=masker.name,
-            policy=policy_text(masker.policy),
+            policy=repr(masker.policy),
             profile=profile,
             seed=seed,
             rules=plan.rules,
@@ -127,7 +128,7 @@ def _header(masker: Masker, plan: Plan, pairs: Iterable[str]) -> Header:
     return Header(
         masker=masker.name,
         masker_path=plan.masker_path,
-        policy=policy_text(masker.policy),
+        policy=repr(masker.policy),
         profile=plan.profile,
         seed=plan.seed,
         rules=tuple(rule.id for rule in plan.rules),

@@ -1,4 +1,4 @@
-"""The masker that a name or a path `package.module:object` stands for; the same in every process."""
+"""The masker that a name or a path `package.module:object` stands for, and whether an object is one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 from maskspec.conformance.counterexamples import masker_path as import_path
 from maskspec.errors import MissingPackageError, UsageError
+from maskspec.policy import Policy
 
-__all__ = ["ADAPTERS", "load_masker", "masker_path"]
+__all__ = ["ADAPTERS", "load_masker", "masker_path", "require_masker"]
 
 ADAPTERS: dict[str, str] = {
     "reference": "maskspec.adapters.reference:masker",
@@ -56,6 +57,27 @@ def load_masker(reference: str) -> Any:
     if isinstance(found, type) or (inspect.isroutine(found) and not hasattr(found, "mask")):
         return _made(reference, found)
     return found
+
+
+def require_masker(masker: object) -> None:
+    """Refuse what has not the parts of a masker.
+
+    Raises:
+        UsageError: the message names what is missing or of the wrong type.
+    """
+    if isinstance(masker, type):
+        raise UsageError(f"{masker.__name__} is a class; give an instance of it: {masker.__name__}()")
+    lacking = [name for name in ("name", "policy", "mask") if not hasattr(masker, name)]
+    if lacking:
+        raise UsageError(
+            f"{masker!r} is no masker: it has no {', '.join(lacking)}; "
+            "a masker has `name`, `policy` and `mask(request) -> Labelled`"
+        )
+    name, policy = masker.name, masker.policy  # type: ignore[attr-defined]  # just looked for
+    if not isinstance(name, str) or not name.strip():
+        raise UsageError(f"the `name` of {masker!r} must be text for reports, not {name!r}")
+    if not isinstance(policy, Policy):
+        raise UsageError(f"the `policy` of {name!r} must be a maskspec.Policy, not {policy!r}")
 
 
 def masker_path(masker: object) -> str:

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 from maskspec.conformance.cases import Case
 from maskspec.conformance.examination import Examination, Examiner
-from maskspec.conformance.profiles import Plan, policy_text
+from maskspec.conformance.loading import require_masker
+from maskspec.conformance.profiles import Plan
 from maskspec.conformance.protocol import Masker
 from maskspec.conformance.report import Conflict, Failure, PairResult, Tally
 from maskspec.conformance.shrinking import shrink, size
 from maskspec.conformance.timelimit import TIME_LIMIT, AdapterHung, TimeLimit
 from maskspec.conformance.wiring import check_wiring
 from maskspec.corpus import Pair
-from maskspec.errors import CorpusError, TokenizerError, UsageError
-from maskspec.policy import Policy
+from maskspec.errors import CorpusError, TokenizerError
 from maskspec.rules import Kind, Rule, Subject, Violation
 from maskspec.shapes import shapes_for_pair
 
@@ -42,7 +42,6 @@ __all__ = [
     "examine_pair",
     "left_out",
     "order",
-    "require_masker",
     "shrink_pair",
 ]
 
@@ -84,27 +83,6 @@ def check_pair(
     result = examine_pair(masker, pair, plan, guard=guard)
     small = {key: [case] for key, case in (hints or {}).items()}
     return accept(shrink_pair(masker, pair, plan, result, small, guard=guard), known)
-
-
-def require_masker(masker: object) -> None:
-    """Refuse what has not the parts of a masker.
-
-    Raises:
-        UsageError: the message names what is missing or of the wrong type.
-    """
-    if isinstance(masker, type):
-        raise UsageError(f"{masker.__name__} is a class; give an instance of it: {masker.__name__}()")
-    lacking = [name for name in ("name", "policy", "mask") if not hasattr(masker, name)]
-    if lacking:
-        raise UsageError(
-            f"{masker!r} is no masker: it has no {', '.join(lacking)}; "
-            "a masker has `name`, `policy` and `mask(request) -> Labelled`"
-        )
-    name, policy = masker.name, masker.policy  # type: ignore[attr-defined]  # just looked for
-    if not isinstance(name, str) or not name.strip():
-        raise UsageError(f"the `name` of {masker!r} must be text for reports, not {name!r}")
-    if not isinstance(policy, Policy):
-        raise UsageError(f"the `policy` of {name!r} must be a maskspec.Policy, not {policy!r}")
 
 
 def left_out(pair: Pair, rules: Sequence[Rule], reason: str, *conflicts: Conflict) -> PairResult:
@@ -376,7 +354,7 @@ def _failure(examiner: Examiner, plan: Plan, violation: Violation, case: Case, *
         zone=finding.zone,
         explanation=finding.explanation,
         masker=plan.masker_path,
-        policy=policy_text(examiner.masker.policy),
+        policy=repr(examiner.masker.policy),
         pair=pair.name,
         template=pair.template.name,
         tokenizer=_tokenizer_name(pair),

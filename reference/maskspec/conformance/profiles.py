@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import metadata
 
 from maskspec.conformance.timelimit import TIME_LIMIT, TimeLimit
 from maskspec.errors import UsageError
-from maskspec.policy import Policy
 from maskspec.rules import Rule, select_rules
 
-__all__ = ["PROFILES", "Plan", "policy_text", "versions"]
+__all__ = ["PROFILES", "Plan", "versions"]
 
 PROFILES: Mapping[str, int] = {"quick": 20, "default": 100, "deep": 2000}
 """How many conversations are generated for each pair, besides the fixed shapes."""
@@ -70,13 +69,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def policy_text(policy: Policy) -> str:
-    """A policy as text, the same in every process: `repr` prints the members of a set in an order of its own."""
-    options = []
-    for option in fields(policy):
-        value = getattr(policy, option.name)
-        text = f"frozenset({{{', '.join(map(repr, sorted(value)))}}})" if isinstance(value, frozenset) else repr(value)
-        options.append(f"{option.name}={text}")
-    return f"{type(policy).__name__}({', '.join(options)})"

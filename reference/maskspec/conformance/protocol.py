@@ -176,7 +176,10 @@ def _items(name: str, values: Any) -> tuple[Any, ...]:
 
 
 def _integers(name: str, values: Any) -> tuple[int, ...]:
-    items = _items(name, values)
+    items = tuple(values) if isinstance(values, (list, tuple)) else _items(name, values)
+    if set(map(type, items)) <= {int}:
+        return items
+    items = _items(name, items)
     for index, item in enumerate(items):
         if isinstance(item, (list, tuple)):
             raise AdapterError(f"{name} is nested; return one flat sequence (for a batch of one: {name}[0])")

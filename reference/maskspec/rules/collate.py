@@ -7,12 +7,13 @@ are cut out of an answer, as truncation leaves them, makes no difference to them
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from maskspec.rules.packing import judge_rows, samples_to_pack
 from maskspec.rules.registry import rule
-from maskspec.rules.samples import changed_labels, other_ids, own_sample, raised, trained_runs, uneven
-from maskspec.rules.trial import IGNORE_INDEX, Answer, PaddedRow, Sample, Trial, consistent
+from maskspec.rules.samples import changed_labels, first_finding, other_ids, own_sample, raised, trained_runs, uneven
+from maskspec.rules.trial import IGNORE_INDEX, Answer, PackedRow, PaddedRow, Sample, Trial, consistent
 from maskspec.rules.violations import Excluded, Finding, Kind
 
 __all__ = ["SIDES", "packing_keeps_samples_apart", "padded_rows", "padding_ignored_and_unattended", "sample_in_row"]
@@ -29,25 +30,19 @@ def padding_ignored_and_unattended(trial: Trial) -> Finding | None:
     shorter = Sample(whole.input_ids[:half], whole.labels[:half])
     longer = Sample(whole.input_ids + whole.input_ids[:half], whole.labels + whole.labels[:half])
     samples = [shorter, whole, longer]
-    refusal: Excluded | None = None
-    asked = 0
-    for side in SIDES:
-        for name, padding in _paddings(trial, whole).items():
-            what = f"a batch padded on the {side} with {name}"
-            try:
-                rows = padded_rows(trial, samples, padding, side)
-            except Excluded as reason:
-                refusal = reason
-                continue
-            asked += 1
-            if isinstance(rows, BaseException):
-                return raised(rows, what)
-            finding = _batch(trial, samples, rows, side, what)
-            if finding is not None:
-                return finding
-    if not asked:
-        raise refusal or Excluded("the tokenizer has no token to pad with")
-    return None
+    paddings = _paddings(trial, whole)
+
+    def rows_of(question: tuple[str, str]) -> Sequence[PaddedRow] | BaseException:
+        side, name = question
+        return padded_rows(trial, samples, paddings[name], side)
+
+    def judged(question: tuple[str, str], rows: Sequence[PaddedRow] | BaseException) -> Finding | None:
+        side, name = question
+        what = f"a batch padded on the {side} with {name}"
+        return raised(rows, what) if isinstance(rows, BaseException) else _batch(trial, samples, rows, side, what)
+
+    questions = itertools.product(SIDES, paddings)
+    return first_finding(questions, rows_of, judged, nothing="the tokenizer has no token to pad with")
 
 
 def padded_rows(
@@ -144,21 +139,11 @@ def packing_keeps_samples_apart(trial: Trial) -> Finding | None:
     samples = list(samples_to_pack(whole))
     longest = max(len(sample.input_ids) for sample in samples)
     total = sum(len(sample.input_ids) for sample in samples)
-    refusal: Excluded | None = None
-    asked = 0
-    for limit in dict.fromkeys((total, longest + len(samples[0].input_ids), longest)):
+    pack = trial.abilities.pack
+
+    def judged(limit: int, rows: Sequence[PackedRow] | BaseException) -> Finding | None:
         what = f"packing {len(samples)} samples into rows of at most {limit} tokens"
-        try:
-            rows = trial.abilities.pack(samples, limit)
-        except Excluded as reason:
-            refusal = reason
-            continue
-        asked += 1
-        if isinstance(rows, BaseException):
-            return raised(rows, what)
-        finding = judge_rows(trial, samples, rows, limit, what)
-        if finding is not None:
-            return finding
-    if not asked and refusal is not None:
-        raise refusal
-    return None
+        return raised(rows, what) if isinstance(rows, BaseException) else judge_rows(trial, samples, rows, limit, what)
+
+    limits = dict.fromkeys((total, longest + len(samples[0].input_ids), longest))
+    return first_finding(limits, lambda limit: pack(samples, limit), judged)

@@ -8,14 +8,27 @@ again by these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from maskspec.rules.render import first_difference, spelling
 from maskspec.rules.trial import IGNORE_INDEX, Answer, Sample, Trial, consistent, trained_positions
 from maskspec.rules.violations import Excluded, Finding, Kind, Row
 
-__all__ = ["changed_labels", "other_ids", "own_sample", "raised", "token_rows", "trained_runs", "uneven"]
+__all__ = [
+    "changed_labels",
+    "first_finding",
+    "other_ids",
+    "own_sample",
+    "raised",
+    "token_rows",
+    "trained_runs",
+    "uneven",
+]
+
+Asked = TypeVar("Asked")
+Got = TypeVar("Got")
 
 
 def own_sample(trial: Trial) -> Sample:
@@ -26,6 +39,35 @@ def own_sample(trial: Trial) -> Sample:
     if len(answer.input_ids) < 2:
         raise Excluded("the conversation has fewer than two tokens")
     return Sample(answer.input_ids, answer.labels)
+
+
+def first_finding(
+    questions: Iterable[Asked],
+    ask: Callable[[Asked], Got],
+    judge: Callable[[Asked, Got], Finding | None],
+    *,
+    nothing: str = "there is nothing to ask",
+) -> Finding | None:
+    """The first finding among the answers to several questions about one sample.
+
+    A question that `ask` refuses with `Excluded` is passed over. Raises `Excluded`
+    where all were refused, with the last reason, or with `nothing` where there were none.
+    """
+    refusal = Excluded(nothing)
+    answered = False
+    for question in questions:
+        try:
+            answer = ask(question)
+        except Excluded as reason:
+            refusal = reason
+            continue
+        answered = True
+        finding = judge(question, answer)
+        if finding is not None:
+            return finding
+    if not answered:
+        raise refusal
+    return None
 
 
 def trained_runs(sample: Answer) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from maskspec.policy import Stops, Verdict
 from maskspec.rules.collate import SIDES, padded_rows, sample_in_row
 from maskspec.rules.overlay import Judged
 from maskspec.rules.registry import rule
-from maskspec.rules.samples import other_ids, own_sample, raised, uneven
+from maskspec.rules.samples import first_finding, other_ids, own_sample, raised, uneven
 from maskspec.rules.trial import Answer, Sample, Trial, judge, trained_positions
 from maskspec.rules.violations import Excluded, Finding, Kind
 from maskspec.segmentation import Zone
@@ -105,21 +105,11 @@ def stops_trained_when_padding_is_the_stop(trial: Trial) -> Finding | None:
         raise Excluded("no trained stop of the conversation is the end token")
     whole = own_sample(trial)
     samples = [whole, Sample(whole.input_ids * 2, whole.labels * 2)]
-    refusal: Excluded | None = None
-    asked = 0
-    for side in SIDES:
-        try:
-            rows = padded_rows(trial, samples, ids[0], side)
-        except Excluded as reason:
-            refusal = reason
-            continue
-        asked += 1
-        finding = _stops_after_collation(trial, rows, stops, side)
-        if finding is not None:
-            return finding
-    if not asked and refusal is not None:
-        raise refusal
-    return None
+    return first_finding(
+        SIDES,
+        lambda side: padded_rows(trial, samples, ids[0], side),
+        lambda side, rows: _stops_after_collation(trial, rows, stops, side),
+    )
 
 
 def _stops_after_collation(

@@ -7,16 +7,14 @@ token, and where almost nothing or almost everything is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
 
 from maskspec.rules.registry import rule
-from maskspec.rules.samples import changed_labels, other_ids, own_sample, raised, trained_runs, uneven
+from maskspec.rules.samples import changed_labels, first_finding, other_ids, own_sample, raised, trained_runs, uneven
 from maskspec.rules.trial import Answer, Sample, Trial
 from maskspec.rules.violations import Excluded, Finding, Kind
 
 __all__ = ["left_truncation_commutes", "limit_not_reached_changes_nothing", "right_truncation_commutes"]
-
-_Truncate = Callable[[int, str], Answer | BaseException]
 
 
 @rule("TRUNC-1", every=3)
@@ -38,28 +36,24 @@ def limit_not_reached_changes_nothing(trial: Trial) -> Finding | None:
         raise Excluded("the masker declares no `truncation`")
     whole = own_sample(trial)
     length = len(whole.input_ids)
-    refusal: Excluded | None = None
-    asked = 0
-    for side in sorted(trial.abilities.truncation, reverse=True):
-        for limit in (length, length + (1, 7, 1000)[trial.number % 3]):
-            try:
-                part = trial.abilities.truncate(limit, side)
-            except Excluded as reason:
-                refusal = reason
-                continue
-            asked += 1
-            what = f"the answer to {length} tokens under a limit of {limit} on the {side}"
-            if isinstance(part, BaseException):
-                return raised(part, what)
-            if len(part.input_ids) < length and len(part.input_ids) == len(part.labels):
-                explanation = f"{what} has only {len(part.input_ids)} of them"
-                return Finding(kind=Kind.LENGTH, explanation=explanation, zone="")
-            finding = _difference(trial, whole, part, limit=limit, side=side, what=what)
-            if finding is not None:
-                return finding
-    if not asked:
-        raise refusal or Excluded("the masker declares no `truncation`")
-    return None
+    truncate = trial.abilities.truncate
+
+    def judged(question: tuple[str, int], part: Answer | BaseException) -> Finding | None:
+        side, limit = question
+        what = f"the answer to {length} tokens under a limit of {limit} on the {side}"
+        if isinstance(part, BaseException):
+            return raised(part, what)
+        if len(part.input_ids) < length and len(part.input_ids) == len(part.labels):
+            return Finding(kind=Kind.LENGTH, explanation=f"{what} has only {len(part.input_ids)} of them", zone="")
+        return _difference(trial, whole, part, limit=limit, side=side, what=what)
+
+    limits = (length, length + (1, 7, 1000)[trial.number % 3])
+    return first_finding(
+        itertools.product(sorted(trial.abilities.truncation, reverse=True), limits),
+        lambda question: truncate(question[1], question[0]),
+        judged,
+        nothing="the masker declares no `truncation`",
+    )
 
 
 def _cut(trial: Trial, side: str) -> Finding | None:
@@ -67,28 +61,22 @@ def _cut(trial: Trial, side: str) -> Finding | None:
         raise Excluded(f"the masker declares no `truncation` on the {side}")
     whole = own_sample(trial)
     length = len(whole.input_ids)
-    refusal: Excluded | None = None
-    compared = 0
-    for cut in _places(whole, trial.number):
-        limit = cut if side == "right" else length - cut
+    truncate = trial.abilities.truncate
+
+    def cut(limit: int) -> Answer | BaseException:
+        part = truncate(limit, side)
+        if isinstance(part, BaseException) and not _holds_trained(whole, limit, side):
+            raise Excluded("the masker refuses every cut after which nothing is left to train")
+        return part
+
+    def judged(limit: int, part: Answer | BaseException) -> Finding | None:
         what = f"the answer cut to {limit} of {length} tokens on the {side}"
-        try:
-            part = trial.abilities.truncate(limit, side)
-        except Excluded as reason:
-            refusal = reason
-            continue
         if isinstance(part, BaseException):
-            if _holds_trained(whole, limit, side):
-                return raised(part, what)
-            refusal = Excluded("the masker refuses every cut after which nothing is left to train")
-            continue
-        compared += 1
-        finding = _difference(trial, whole, part, limit=limit, side=side, what=what)
-        if finding is not None:
-            return finding
-    if not compared:
-        raise refusal or Excluded("the conversation cannot be cut")
-    return None
+            return raised(part, what)
+        return _difference(trial, whole, part, limit=limit, side=side, what=what)
+
+    limits = [place if side == "right" else length - place for place in _places(whole, trial.number)]
+    return first_finding(limits, cut, judged, nothing="the conversation cannot be cut")
 
 
 def _places(whole: Sample, number: int) -> list[int]:
