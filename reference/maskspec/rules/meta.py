@@ -30,6 +30,8 @@ def appended_turns_change_nothing_before(trial: Trial) -> Finding | None:
         raise Excluded("the declared policy lets later turns decide about earlier ones")
     whole = trial.judged
     begun = _begun(trial)
+    if not trial.wrong and not begun.wrong:
+        return None
     before = {(item.start, item.end, item.id): item for item in begun.judged}
     pairs = ((item, before.get((item.start, item.end, item.id))) for item in whole)
     return _contradiction(
@@ -63,7 +65,8 @@ def _contradiction(
 ) -> Finding | None:
     """A finding about tokens of two trials of which the same is expected and which are not labelled alike.
 
-    One of each two is wrong; the table shows the conversation in which they are.
+    One of each two is wrong, so where neither trial has a wrong token there is nothing to
+    compare. The table shows the conversation in which they are.
     """
     differing = [
         (item, twin)
@@ -95,7 +98,6 @@ def replaced_context_changes_no_answer(trial: Trial) -> Finding | None:
     }
     if not context or not trial.selected:
         raise Excluded("the conversation has no unselected text beside a selected message")
-    here = _by_place(trial)
     changed = ask(trial, with_texts(trial.conversation, context))
     alike = {
         index
@@ -104,7 +106,9 @@ def replaced_context_changes_no_answer(trial: Trial) -> Finding | None:
     }
     if not alike:
         raise Excluded("the template prints the selected messages otherwise beside other context")
-    there = _by_place(changed)
+    if not trial.wrong and not changed.wrong:
+        return None
+    here, there = _by_place(trial), _by_place(changed)
     pairs = ((item, there.get(place)) for place, item in here.items() if place[0] in alike)
     return _contradiction(
         trial, changed, pairs, "what is trained of selected messages changes with the text of unselected ones"

@@ -27,9 +27,13 @@ from maskspec.tokens import Encoding, Tokenizer
 __all__ = ["Judged", "overlay"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judged:
-    """One token of the masker's answer: where it stands, what was expected, and whether it was trained."""
+    """One token of the masker's answer: where it stands, what was expected, and whether it was trained.
+
+    Never changed once made; not frozen, since one is made for every token of every answer
+    and a frozen dataclass takes three times as long to make.
+    """
 
     index: int
     id: int

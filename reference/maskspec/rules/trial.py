@@ -219,9 +219,14 @@ class Trial:
             rows=tuple(item if item.index not in indices else item.marked() for item in rows),
         )
 
+    @cached_property
+    def wrong(self) -> tuple[Judged, ...]:
+        """The judged tokens whose training contradicts their verdict."""
+        return tuple(item for item in self.judged if item.wrong)
+
     def disagreements(self, where: Callable[[Judged], bool]) -> list[Judged]:
-        """The judged tokens within `where` whose training contradicts their verdict."""
-        return [item for item in self.judged if item.wrong and where(item)]
+        """Those of the wrong tokens that are within `where`."""
+        return [item for item in self.wrong if where(item)]
 
 
 def judge(expected: Mask, answer: Answer, tokenizer: Tokenizer) -> tuple[Judged, ...]:
