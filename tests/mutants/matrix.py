@@ -1,15 +1,14 @@
-"""Writes what catches what: `python -m tests.mutants.matrix` makes the table, with `--seeds 10` the benchmark.
+"""Writes what catches what: `python -m tests.mutants.matrix` makes the table.
 
 The table goes to `tests/mutants/matrix.md`: for each mutant the rules that fired, after
-how many conversations, and the smallest conversation that shows it. With `--seeds` it is
-printed instead how many conversations it took, over so many seeds.
+how many conversations, and the smallest conversation that shows it. How many it takes
+over several seeds is measured by `python -m tests.benchmarks detection`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,6 @@ from maskspec.conformance.report import Failure
 from maskspec.conformance.timelimit import TimeLimit
 from maskspec.rules import checked_rules
 from tests.mutants.catalogue import MUTANTS, NOT_REPRODUCED
-from tests.mutants.detection import Detection, detect
 from tests.mutants.history import HISTORY
 from tests.mutants.measuring import loaded, measure
 
@@ -127,63 +125,22 @@ def _section(outcome: Outcome) -> Iterator[str]:
     yield "```"
 
 
-def detection(found: dict[str, list[Detection]], *, profile: str) -> Iterator[str]:
-    """The lines of the benchmark: per mutant, median and worst over the seeds."""
-    yield f"Conversations until a mutant is caught, profile {profile}, with and without the fixed conversations."
-    yield ""
-    yield "| mutant | caught | median | worst | median without fixed | worst without fixed |"
-    yield "|---|---|---|---|---|---|"
-    for name, results in found.items():
-        asked = [each.asked for each in results if each.asked is not None]
-        generated = [each.generated for each in results if each.generated is not None]
-        cells = (f"{len(asked)}/{len(results)}", _middle(asked), _worst(asked), _middle(generated), _worst(generated))
-        yield f"| {name} | {' | '.join(cells)} |"
-    medians = [
-        statistics.median(each.asked for each in results if each.asked is not None) for results in found.values()
-    ]
-    generated = [each.generated for results in found.values() for each in results if each.generated is not None]
-    every = sum(len(results) for results in found.values())
-    yield ""
-    yield f"Median of the mutants' medians: {statistics.median(medians):g} conversations."
-    yield f"Without the fixed conversations: median {_middle(generated)}, caught in {len(generated)} of {every} runs."
-
-
-def _middle(numbers: Sequence[int]) -> str:
-    return f"{statistics.median(numbers):g}" if numbers else "-"
-
-
-def _worst(numbers: Sequence[int]) -> str:
-    return str(max(numbers)) if numbers else "-"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and write the table, or print the benchmark."""
+    """Parse the command line and write the table, or print a part of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.matrix", description=__doc__)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="quick")
-    parser.add_argument("--seed", type=int, default=0, help="of the table")
-    parser.add_argument("--seeds", type=int, default=0, help="print the benchmark over so many seeds instead")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=None, help="names of mutants; the file is then not written")
     options = parser.parse_args(arguments)
     names = list(MUTANTS) if options.only is None else [name for name in MUTANTS if name in options.only]
     with ProcessPoolExecutor(options.jobs) as pool:
-        if options.seeds:
-            found = {}
-            for name in names:
-                one = partial(_detect, name, options.profile)
-                found[name] = list(pool.map(one, range(options.seeds)))
-            print("\n".join(detection(found, profile=options.profile)))
-            return
         outcomes = list(pool.map(partial(observe, profile=options.profile, seed=options.seed), names))
     lines = "\n".join(table(outcomes, profile=options.profile, seed=options.seed)) + "\n"
     if options.only is None:
         TABLE.write_text(lines, encoding="utf-8")
     else:
         print(lines)
-
-
-def _detect(name: str, profile: str, seed: int) -> Detection:
-    return detect(MUTANTS[name], profile=profile, seed=seed)
 
 
 if __name__ == "__main__":

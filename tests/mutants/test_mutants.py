@@ -72,8 +72,7 @@ def test_a_right_masker_of_the_same_style_is_not_accused(mutant):
 @pytest.mark.filterwarnings("ignore")  # as above
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_a_rule_catches_a_mutant(rule):
-    declaring = [mutant for mutant in MUTANTS.values() if mutant.admits(rule)]
-    declaring.sort(key=lambda mutant: rule not in mutant.expected)
+    declaring = [mutant for mutant in MUTANTS.values() if rule in mutant.expected]
     assert any(
         rule in measure(mutant.masker(), pair, rules=[rule]).fired
         for mutant in declaring
