@@ -295,6 +295,13 @@ def test_equal_turns_that_are_wrong_for_another_reason_are_not_confused(name: st
     assert set(found(masker, name, "Say it again.", "Yes, yes.", "Again.", "Yes, yes.")) == {"SPAN-1"}
 
 
+def test_an_answer_of_one_letter_that_shares_its_token_with_the_header_is_found_when_it_is_lost() -> None:
+    name = "mistral-v3+bytelevel-gpt2"
+    masker = Wrong("one letter", relabel(lambda _, answer, index: answer.tokens[index].text == " a", train=False))
+    assert found(masker, name, "Which one?", "Another.") == {}
+    assert set(found(masker, name, "Which one?", "a")) == {"SPAN-1"}
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_an_answer_that_depends_on_the_question_is_found(name: str) -> None:
     masker = Wrong("search", wrong.first_occurrence_of_the_answer, policy=wrong.NO_FLAGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from maskspec.policy import Verdict
 from maskspec.rules.overlay import Judged
 from maskspec.rules.registry import rule
@@ -21,7 +23,14 @@ __all__ = [
 @rule("SPAN-1")
 def content_trained(trial: Trial) -> Finding | None:
     """All content of a selected message is trained (messages with character spans: SELECT-3)."""
-    return _zone(trial, Zone.CONTENT, "content of selected messages")
+    return _finding(trial, lambda item: _spells_content(trial, item), "content of selected messages", Zone.CONTENT)
+
+
+def _spells_content(trial: Trial, item: Judged) -> bool:
+    """Whether a token stands in the content, or begins in an uncertain opening and has to be trained for the content."""
+    if item.zone is Zone.OPENING:
+        return item.verdict is Verdict.TRAIN and trial.policy.opening is not Verdict.TRAIN
+    return item.zone is Zone.CONTENT
 
 
 @rule("SPAN-2")
@@ -43,7 +52,11 @@ def scaffold_follows_the_policy(trial: Trial) -> Finding | None:
 
 
 def _zone(trial: Trial, zone: Zone, what: str) -> Finding | None:
-    inside = [item for item in trial.judged if item.zone is zone and _judged_here(trial, item)]
+    return _finding(trial, lambda item: item.zone is zone, what, zone)
+
+
+def _finding(trial: Trial, within: Callable[[Judged], bool], what: str, zone: Zone) -> Finding | None:
+    inside = [item for item in trial.judged if within(item) and _judged_here(trial, item)]
     if not inside:
         raise Excluded(f"the conversation renders no {zone.name} of a selected message")
     wrong = [item for item in inside if item.wrong]
