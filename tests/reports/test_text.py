@@ -8,8 +8,8 @@ import pytest
 
 from maskspec.conformance.reports import HEADINGS, MEANING, as_text, failure_lines, table
 from maskspec.conformance.reports.text import FAILURE_LINES
-from maskspec.rules import Row
-from tests.reports.factory import ROLE_1, STOP_1, failure, mixed, pair_result, report
+from maskspec.rules import Row, Subject
+from tests.reports.factory import ROLE_1, STOP_1, TOKEN_3, failure, mixed, pair_result, report
 
 EXPECTED = """\
 ROLE-1 MUST  Messages of other roles
@@ -133,6 +133,18 @@ def test_what_cannot_be_seen_is_spelled_out() -> None:
 def test_a_table_of_nothing_wrong_has_only_its_head_and_an_ellipsis() -> None:
     rows = tuple(Row(index=k, text="x", zone="", message=None, expected="EITHER", got="TRAIN") for k in range(3))
     assert table(rows) == ["  index  token  zone  expected  got", "  …"]
+
+
+def test_notes_that_differ_in_their_zone_alone_are_one() -> None:
+    notes = tuple(
+        failure(TOKEN_3, zone=zone, explanation=explanation, subject=Subject.TOKENIZER, cases=cases, rows=())
+        for zone, explanation, cases in (("OPENING", "a stray token", 3), ("STOP", "a stray token", 4), ("", "other", 1))
+    )
+    lines = as_text(report(pair_result(failures=notes)), width=100).splitlines()
+    assert [line for line in lines if line.startswith("  TOKEN-3 words")] == [
+        "  TOKEN-3 words, 7 conversation(s): a stray token",
+        "  TOKEN-3 words, 1 conversation(s): other",
+    ]
 
 
 def test_rules_that_nobody_was_asked_about_stand_together_under_their_reason() -> None:

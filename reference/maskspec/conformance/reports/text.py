@@ -156,13 +156,17 @@ def _known(report: Report, width: int) -> list[str]:
 
 
 def _notes(report: Report, width: int) -> list[str]:
-    """The findings about tokenizers, folded, two lines each at most."""
-    lines = []
-    for failure in report.notes[:_NOTES]:
+    """The findings about tokenizers, folded, two lines each at most; those that differ in the zone alone are one."""
+    folded: dict[tuple[str, str, str], int] = {}
+    for failure in report.notes:
         tokenizers = failure.tokenizer if len(failure.pairs) == 1 else f"{len(failure.pairs)} pairs"
-        text = f"{failure.rule.id} {tokenizers}, {failure.cases} conversation(s): {failure.explanation}"
+        key = (failure.rule.id, tokenizers, failure.explanation)
+        folded[key] = folded.get(key, 0) + failure.cases
+    lines = []
+    for (rule, tokenizers, explanation), cases in list(folded.items())[:_NOTES]:
+        text = f"{rule} {tokenizers}, {cases} conversation(s): {explanation}"
         lines += wrapped(text, width, first="  ", then="    ", most=2)
-    rest = len(report.notes) - _NOTES
+    rest = len(folded) - _NOTES
     if rest > 0:
         lines.append(f"  and {rest} further note(s)")
     return [NOTES, *lines, ""] if lines else []
