@@ -324,10 +324,11 @@ def test_a_turn_that_loses_its_labels_when_another_follows_is_found(name: str) -
     ("masker", "kind"),
     [
         (wrong.LengthOfTheBatch("batch length", wrong.unchanged), Kind.UNTRAINED),
+        (wrong.BatchIsPaddedAndThenCut("padded and cut", wrong.unchanged), Kind.DIFFERENT_IDS),
         (wrong.DropsFromTheBatch("drops", wrong.unchanged), Kind.LENGTH),
         (wrong.FailsOnBatches("one array", wrong.unchanged), Kind.RAISED),
     ],
-    ids=["length of the batch", "dropped", "raises"],
+    ids=["length of the batch", "cut with its padding", "dropped", "raises"],
 )
 def test_a_batch_that_differs_from_its_rows_is_found(name: str, number: int, masker: Wrong, kind: Kind) -> None:
     violations = found(masker, name, *ROUNDS, number=number)

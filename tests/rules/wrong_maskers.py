@@ -261,6 +261,29 @@ class LengthOfTheBatch(Wrong):
 
 
 @dataclass
+class BatchIsPaddedAndThenCut(Wrong):
+    """Rows are padded on the left to one width and then cut on the right, so that the padding takes the room."""
+
+    truncation: tuple[str, ...] = ("right",)
+
+    def mask(self, request: Request) -> Labelled:
+        row = super().mask(request)
+        return Labelled(row.input_ids[: request.max_length], row.labels[: request.max_length])
+
+    def mask_batch(self, requests: Sequence[Request]) -> list[Labelled]:
+        rows = [super(BatchIsPaddedAndThenCut, self).mask(request) for request in requests]
+        width = max(len(row.input_ids) for row in rows)
+        left = [
+            len(row.input_ids) if request.max_length is None else request.max_length - (width - len(row.input_ids))
+            for row, request in zip(rows, requests, strict=True)
+        ]
+        return [
+            Labelled(row.input_ids[: max(0, length)], row.labels[: max(0, length)])
+            for row, length in zip(rows, left, strict=True)
+        ]
+
+
+@dataclass
 class DropsFromTheBatch(Wrong):
     """prime-rl#2470: conversations of several rounds are left out in silence."""
 

@@ -237,6 +237,7 @@ class Examiner:
             abilities=self._abilities(conversation, case),
             mutated=_mutated(request, before),
             number=case.number,
+            fixed=case.fixed,
         )
 
     def _related(self, masker: Masker, request: Request) -> Labelled:
@@ -300,8 +301,11 @@ class Examiner:
             request = self.request(conversation, policy, case=case, max_length=max_length, truncation_side=side)
             return self._attempt(lambda: self.answer(masker, request))
 
-        def batch(conversations: Sequence[Conversation]) -> Sequence[Answer] | BaseException:
-            requests = [self.request(item, policy, case=case) for item in conversations]
+        def batch(
+            conversations: Sequence[Conversation], limit: tuple[int, str] | None
+        ) -> Sequence[Answer] | BaseException:
+            more = {} if limit is None else {"max_length": limit[0], "truncation_side": limit[1]}
+            requests = [self.request(item, policy, case=case, **more) for item in conversations]
             return self._attempt(lambda: self._rows("mask_batch", lambda: masker.mask_batch(requests), Labelled))
 
         def collate(samples: Sequence[Answer], padding: int, side: str) -> Sequence[Collated] | BaseException:

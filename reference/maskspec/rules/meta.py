@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from maskspec.conversation import Conversation
@@ -159,15 +159,17 @@ def batch_equals_one_by_one(trial: Trial) -> Finding | None:
     """Every conversation of a batch gets the ids and labels that it gets alone, whatever else is in the batch.
 
     The batches are the conversation by itself, and the conversation among shorter and
-    longer ones, in an order that changes from trial to trial.
+    longer ones, in an order that changes from trial to trial; a masker that truncates is
+    asked for the last batch a second time, under a limit that cuts the conversation.
     """
     batch = trial.abilities.batch
     if batch is None:
         raise Excluded("the masker has no `mask_batch` method")
     alone = [replace(trial, outcome=trial.answer), *_neighbours(trial)]
     first = trial.number % len(alone)
-    for trials in ([trial], alone[first:] + alone[:first]):
-        answers = batch([item.conversation for item in trials])
+    mixed = alone[first:] + alone[:first]
+    for trials in ([trial], mixed):
+        answers = batch([item.conversation for item in trials], None)
         if isinstance(answers, BaseException):
             problem = (
                 f"the masker raised {type(answers).__name__} on a batch of {len(trials)} that it answers one by one"
@@ -180,7 +182,34 @@ def batch_equals_one_by_one(trial: Trial) -> Finding | None:
             finding = _differing(item, answer, f"conversation {position + 1} of a batch of {len(trials)}")
             if finding is not None:
                 return finding
-    return None
+    return _cut_in_a_batch(trial, mixed, len(alone) - first if first else 0)
+
+
+def _cut_in_a_batch(trial: Trial, trials: Sequence[Trial], place: int) -> Finding | None:
+    """The conversation at a place of a batch, cut there and cut alone; what is wrong with both is for the TRUNC rules.
+
+    A masker may refuse the batch for the sake of the other conversations, of which the cut may leave nothing to train.
+    """
+    batch, truncate = trial.abilities.batch, trial.abilities.truncate
+    if batch is None or truncate is None:
+        return None
+    sides = sorted(trial.abilities.truncation)
+    limit = ((2 * len(trial.answer.input_ids) + 2) // 3, sides[trial.number % len(sides)])
+    try:
+        alone = truncate(*limit)
+        answers = batch([item.conversation for item in trials], limit)
+    except Excluded:
+        return None
+    if isinstance(alone, BaseException) or isinstance(answers, BaseException) or len(answers) != len(trials):
+        return None
+    found = answers[place]
+    if (found.input_ids, found.labels) == (alone.input_ids, alone.labels):
+        return None
+    where = f"conversation {place + 1} of a batch of {len(trials)}, cut to {limit[0]} tokens on the {limit[1]},"
+    if found.input_ids != alone.input_ids:
+        explanation = f"{where} has other ids than cut alone ({len(found.input_ids)}, alone {len(alone.input_ids)})"
+        return Finding(kind=Kind.DIFFERENT_IDS, explanation=explanation, zone="")
+    return Finding(kind=Kind.DIFFERENT_LABELS, explanation=f"{where} has other labels than cut alone", zone="")
 
 
 def _neighbours(trial: Trial) -> list[Trial]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from maskspec.policy import Verdict
 from maskspec.rules.registry import rule
-from maskspec.rules.trial import Trial, judge
+from maskspec.rules.trial import Trial
 from maskspec.rules.violations import Excluded, Finding
 from maskspec.segmentation import Zone
 
@@ -57,7 +57,7 @@ def complementary_roles_are_disjoint(trial: Trial) -> Finding | None:
         raise Excluded("the ids depend on the selected roles, so positions cannot be compared (RENDER-1)")
     twice = [
         mine
-        for mine, theirs in zip(trial.judged, judge(variant.expected, variant.answer, trial.tokenizer), strict=True)
+        for mine, theirs in zip(trial.judged, variant.judged, strict=True)
         if mine.trained and theirs.trained and Verdict.EITHER not in (mine.verdict, theirs.verdict)
     ]
     return trial.finding(twice, f"tokens are trained both for {sorted(trial.policy.roles)} and for {sorted(others)}")

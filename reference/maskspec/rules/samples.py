@@ -144,7 +144,7 @@ def changed_labels(trial: Trial, sample: Answer, found: Sequence[int], what: str
         after = tuple(label != IGNORE_INDEX for label in found)
         foreign = [k for k in range(len(found)) if found[k] not in (IGNORE_INDEX, ids[k])]
     else:
-        after = trained_positions(ids, found)
+        after = trained_positions(ids, found, like=sample)
         foreign = []
     wrong = [k for k in range(len(found)) if before[k] is not after[k]]
     if not wrong and not foreign:

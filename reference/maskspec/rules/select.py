@@ -8,7 +8,8 @@ from dataclasses import replace
 from maskspec.policy import Turns, Verdict
 from maskspec.rules.overlay import Judged
 from maskspec.rules.registry import rule
-from maskspec.rules.trial import Trial, judge
+from maskspec.rules.samples import first_finding
+from maskspec.rules.trial import Trial
 from maskspec.rules.violations import Excluded, Finding
 from maskspec.segmentation import Zone
 
@@ -50,8 +51,8 @@ def _lost(trial: Trial) -> list[Judged]:
 def last_turn_and_last_round_obeyed(trial: Trial) -> Finding | None:
     """Selecting the last turn or the last round trains that selection and no other turn.
 
-    A declared choice is judged as it is. Otherwise the masker is asked to follow one
-    of the two, a different one from trial to trial.
+    A declared choice is judged as it is. Otherwise the masker is asked to follow both,
+    on a generated conversation one of them.
     """
     if trial.flagged or trial.spanned:
         raise Excluded("the conversation carries flags, which select whatever the turns are")
@@ -60,9 +61,11 @@ def last_turn_and_last_round_obeyed(trial: Trial) -> Finding | None:
         raise Excluded("the conversation has fewer than two turns to choose from")
     if trial.policy.turns is not Turns.ALL:
         return _turns(trial, trial.judged, trial.policy.turns)
-    choice = (Turns.LAST, Turns.LAST_ROUND)[trial.number % 2]
-    variant = trial.under(replace(trial.policy, turns=choice))
-    return _turns(trial, judge(variant.expected, variant.answer, trial.tokenizer), choice)
+    return first_finding(
+        trial.options((Turns.LAST, Turns.LAST_ROUND)),
+        lambda choice: trial.under(replace(trial.policy, turns=choice)).judged,
+        lambda choice, judged: _turns(trial, judged, choice),
+    )
 
 
 def _turns(trial: Trial, judged: Sequence[Judged], choice: Turns) -> Finding | None:

@@ -27,7 +27,7 @@ def content_trained(trial: Trial) -> Finding | None:
 
 
 def _spells_content(trial: Trial, item: Judged) -> bool:
-    """Whether a token stands in the content, or begins in an uncertain opening and has to be trained for the content."""
+    """Whether a token stands in the content, or begins in an uncertain opening and is trained for the content."""
     if item.zone is Zone.OPENING:
         return item.verdict is Verdict.TRAIN and trial.policy.opening is not Verdict.TRAIN
     return item.zone is Zone.CONTENT

@@ -10,7 +10,7 @@ from maskspec.rules.collate import SIDES, padded_rows, sample_in_row
 from maskspec.rules.overlay import Judged
 from maskspec.rules.registry import rule
 from maskspec.rules.samples import first_finding, other_ids, own_sample, raised, uneven
-from maskspec.rules.trial import Answer, Sample, Trial, judge, trained_positions
+from maskspec.rules.trial import Answer, Sample, Trial, trained_positions
 from maskspec.rules.violations import Excluded, Finding, Kind
 from maskspec.segmentation import Zone
 
@@ -72,14 +72,16 @@ _OPTIONS = (Stops.LAST, Stops.NONE, Stops.ALL)
 def stop_options_obeyed(trial: Trial) -> Finding | None:
     """The stops of the last turn, of no turn or of all roles are trained where the policy says so, and no others.
 
-    A declared option is judged as it is. Otherwise the masker is asked to follow one
-    of the options, a different one from trial to trial.
+    A declared option is judged as it is. Otherwise the masker is asked to follow the
+    options, on a generated conversation one of them.
     """
     if trial.policy.stop in _OPTIONS:
         return _stops(trial, trial.judged, trial.policy.stop)
-    option = _OPTIONS[trial.number % len(_OPTIONS)]
-    variant = trial.under(replace(trial.policy, stop=option))
-    return _stops(trial, judge(variant.expected, variant.answer, trial.tokenizer), option)
+    return first_finding(
+        trial.options(_OPTIONS),
+        lambda option: trial.under(replace(trial.policy, stop=option)).judged,
+        lambda option, judged: _stops(trial, judged, option),
+    )
 
 
 def _stops(trial: Trial, judged: Sequence[Judged], option: Stops) -> Finding | None:

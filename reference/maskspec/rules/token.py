@@ -17,7 +17,7 @@ from maskspec.policy import Verdict
 from maskspec.rules.overlay import Judged
 from maskspec.rules.registry import rule
 from maskspec.rules.render import first_difference
-from maskspec.rules.trial import Trial, Variant, judge, row
+from maskspec.rules.trial import Trial, Variant, row
 from maskspec.rules.violations import Excluded, Finding, Kind, Row, Subject
 from maskspec.tokens import Encoding
 
@@ -87,7 +87,7 @@ def slow_and_fast_give_the_same_labels(trial: Trial) -> Finding | None:
     other = _counterpart(trial)
     if trial.answer.input_ids != other.answer.input_ids:
         raise Excluded("the masker's ids differ between the two tokenizers (TOKEN-1)")
-    theirs = {item.index: item for item in judge(other.expected, other.answer, other.tokenizer)}
+    theirs = {item.index: item for item in other.judged}
     wrong = [item for item in trial.judged if item.index in theirs and _contradict(item, theirs[item.index])]
     if not wrong:
         return None

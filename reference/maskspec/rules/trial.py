@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from maskspec.conversation import Conversation
 from maskspec.masker import Mask
@@ -23,6 +23,8 @@ from maskspec.rules.violations import Excluded, Finding, Kind, Row
 from maskspec.tokens import Tokenizer
 
 __all__ = ["IGNORE_INDEX", "Abilities", "Answer", "PackedRow", "PaddedRow", "Sample", "Trial", "Variant"]
+
+Option = TypeVar("Option")
 
 IGNORE_INDEX = -100
 """The label of a token that carries no loss (the default `ignore_index` of PyTorch's cross-entropy)."""
@@ -77,6 +79,11 @@ class Variant:
     answer: Answer
     tokenizer: Tokenizer
 
+    @property
+    def judged(self) -> tuple[Judged, ...]:
+        """The answer's tokens with their verdicts; raises `Excluded` as `judge` does."""
+        return judge(self.expected, self.answer, self.tokenizer)
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -84,15 +91,16 @@ class Abilities:
 
     Each raises `Excluded` where the masker says `Unsupported`, and returns the masker's own
     exception where it raised one. `truncate(max_length, side)` masks the trial's conversation
-    under a limit, `truncation` names the sides. `batch(conversations)` masks several in one
-    call. `collate(samples, padding_id, side)` pads and `pack(samples, max_length)` packs.
+    under a limit, `truncation` names the sides. `batch(conversations, limit)` masks several in
+    one call, each under the limit if one is given, as a length and a side.
+    `collate(samples, padding_id, side)` pads and `pack(samples, max_length)` packs.
     `documented_errors` are the exceptions that the masker promises for invalid conversations
     (empty: none).
     """
 
     truncation: frozenset[str] = frozenset()
     truncate: Callable[[int, str], Answer | BaseException] | None = None
-    batch: Callable[[Sequence[Conversation]], Sequence[Answer] | BaseException] | None = None
+    batch: Callable[[Sequence[Conversation], tuple[int, str] | None], Sequence[Answer] | BaseException] | None = None
     collate: Callable[[Sequence[Answer], int, str], Sequence[PaddedRow] | BaseException] | None = None
     pack: Callable[[Sequence[Answer], int], Sequence[PackedRow] | BaseException] | None = None
     documented_errors: tuple[type[BaseException], ...] = ()
@@ -104,12 +112,13 @@ class Trial:
 
     `outcome` is the masker's answer, or the exception that it raised instead. `number`
     counts the trials of a pair and picks which option a check with several options
-    tries. `mutated` names what the masker changed in its input (None: nothing). `again`
-    masks the same request a second time, `under` masks it under another policy, `other`
-    masks another conversation, and `sibling` the same one with the other tokenizer of the
-    vocabulary (slow for fast, fast for slow); each raises `Excluded` where that cannot be
-    asked, and `Crash` (of the harness) where the masker fails. `invalid` masks message data
-    that is no valid conversation and returns the answer, or the exception that was raised.
+    tries; on a `fixed` conversation it tries them all. `mutated` names what the masker
+    changed in its input (None: nothing). `again` masks the same request a second time,
+    `under` masks it under another policy, `other` masks another conversation, and `sibling`
+    the same one with the other tokenizer of the vocabulary (slow for fast, fast for slow);
+    each raises `Excluded` where that cannot be asked, and `Crash` (of the harness) where the
+    masker fails. `invalid` masks message data that is no valid conversation and returns the
+    answer, or the exception that was raised.
     """
 
     conversation: Conversation
@@ -125,6 +134,7 @@ class Trial:
     abilities: Abilities = Abilities()
     mutated: str | None = None
     number: int = 0
+    fixed: bool = False
 
     @property
     def answer(self) -> Answer:
@@ -132,6 +142,10 @@ class Trial:
         if isinstance(self.outcome, BaseException):
             raise Excluded("the masker raised an exception on this conversation (TOTAL-1)")
         return self.outcome
+
+    def options(self, every: Sequence[Option]) -> Sequence[Option]:
+        """Those of several options that a check tries: all on a fixed conversation, else one, in turn."""
+        return every if self.fixed else (every[self.number % len(every)],)
 
     @cached_property
     def counterpart(self) -> Variant:
@@ -238,21 +252,36 @@ def judge(expected: Mask, answer: Answer, tokenizer: Tokenizer) -> tuple[Judged,
     return overlay(expected, ids, trained, tokenizer)
 
 
-def trained_positions(ids: Sequence[int], labels: Sequence[int]) -> tuple[bool, ...]:
+def trained_positions(ids: Sequence[int], labels: Sequence[int], *, like: Answer | None = None) -> tuple[bool, ...]:
     """Which tokens the labels train, with a shift by one undone and another ignore index understood.
 
     Shifted labels break LABEL-2, another ignore index LABEL-3. Judging the other rules
     as if nothing were wrong there keeps that one defect from being reported as a dozen.
+    Labels of a part of a sample are shifted `like` those of the sample: few labels can look right either way.
     """
-    if consistent(ids, labels):
-        return tuple(label == identifier for identifier, label in zip(ids, labels, strict=True))
-    left = (IGNORE_INDEX, *labels[:-1])
-    right = (*labels[1:], IGNORE_INDEX)
-    for candidate in (left, right):
-        if any(label >= 0 for label in candidate) and consistent(ids, candidate):
-            return tuple(label == identifier for identifier, label in zip(ids, candidate, strict=True))
+    shift = _shift(ids, labels) if like is None else _shift(like.input_ids, like.labels)
+    if shift is not None:
+        own = _unshifted(labels, shift)
+        return tuple(label == identifier for identifier, label in zip(ids, own, strict=True))
     constant = other_ignore_index(ids, labels)
     return tuple(label >= 0 and label != constant for label in labels)
+
+
+def _shift(ids: Sequence[int], labels: Sequence[int]) -> int | None:
+    """How far every label stands behind its token: 0, -1 (as a model's loss needs them), 1, or None: no such number."""
+    if consistent(ids, labels):
+        return 0
+    for shift in (-1, 1):
+        candidate = _unshifted(labels, shift)
+        if any(label >= 0 for label in candidate) and consistent(ids, candidate):
+            return shift
+    return None
+
+
+def _unshifted(labels: Sequence[int], shift: int) -> Sequence[int]:
+    if not shift:
+        return labels
+    return (IGNORE_INDEX, *labels[:-1]) if shift < 0 else (*labels[1:], IGNORE_INDEX)
 
 
 def other_ignore_index(ids: Sequence[int], labels: Sequence[int]) -> int | None:
