@@ -201,7 +201,10 @@ class _Divider:
         prompt = self.prompts.before(owner, stretch.start)
         end = self._supplied(stretch, prompt, limit)
         if end != limit:
-            surprise = self.prompts.surprising(owner, stretch.start, end - stretch.start)
+            agreed = end - stretch.start
+            if not prompt.added:
+                agreed = prompt.agreed_header(self.text[stretch.start : stretch.end if limit is None else limit])
+            surprise = self.prompts.surprising(owner, stretch.start, agreed)
             if surprise is not None:
                 prompt = surprise
                 end = self._supplied(stretch, prompt, limit)

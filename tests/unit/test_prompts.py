@@ -137,6 +137,17 @@ def test_remembered_prompts_give_the_zones_of_the_definition(template: Template,
     assert remembered == exact
 
 
+def test_a_prompt_that_is_missing_between_calls_is_not_taken_to_be_missing_after_them() -> None:
+    """The prompt after a tool's result is empty while a call follows it, and the close of the results before an answer."""
+    template = embedded_template("deepseek")
+    call = {"role": "assistant", "content": None, "tool_calls": [tool_call("Oslo")]}
+    result = {"role": "tool", "content": "rain"}
+    messages = [user("Where?"), call, result, call, result, assistant("Oslo.")]
+    remembered, exact = both(template.source, messages, tokens=vocabulary(template))
+    assert remembered == exact
+    assert ("opening 5", "<｜tool▁outputs▁end｜>") in remembered
+
+
 def rounds(*answers: dict[str, Any]) -> list[dict[str, Any]]:
     return [message for number, answer in enumerate(answers) for message in (user(f"Q{number}"), answer)]
 
