@@ -155,6 +155,8 @@ class _Divider:
                 continue
             if start == 0 and self.roles[owner] in self.generated:
                 stretch, start = self._after_bos(stretch)
+            if owner == 0 and first[owner] == position and self.roles[owner] in self.generated:
+                stretch, start = self._after_default_prompt(stretch, start)
             zones = [_own_zone(span, owner) for span in stretch.spans]
             opening_end, certain = start, True
             if first[owner] == position:
@@ -190,6 +192,21 @@ class _Divider:
             return stretch, stretch.start
         self._add(0, begin, Zone.CONTEXT, None)
         return _Stretch(stretch.owner, spans), begin
+
+    def _after_default_prompt(self, stretch: _Stretch, start: int) -> tuple[_Stretch, int]:
+        """The first message's stretch without what the template prints ahead of its header: a default system prompt.
+
+        The prompt of no messages lacks it, since the template prints it with the first one.
+        """
+        sources = (span.start for span in stretch.spans if _own_zone(span, 0))
+        limit = next(sources, stretch.end)
+        for added in self.prompts.before(0, stretch.start).added:
+            begin = self.text.rfind(added, start, limit) if added.strip() else -1
+            if begin > start and not self.text.startswith(added, start):
+                self._add(start, begin, Zone.CONTEXT, None)
+                kept = [span for span in stretch.spans if span.end > begin]
+                return _Stretch(0, [kept[0]._replace(start=max(begin, kept[0].start)), *kept[1:]]), begin
+        return stretch, start
 
     # The opening
 
@@ -298,6 +315,8 @@ class _Divider:
             start = literal
         generated = self.roles[owner] in self.generated
         stop_start, stop_end = self._first(self.declared_stops, start, end)
+        if generated:
+            stop_start, stop_end = self._last_of_turn(stretch, owner, stop_start, stop_end)
         if stop_start == end and generated:
             stop_start, stop_end = self._first(self.special, start, end)
         if stop_start < end:
@@ -316,6 +335,19 @@ class _Divider:
         self._add(start, visible, Zone.SCAFFOLD, owner)
         self._add(visible, end, Zone.TAIL, owner)
         return 0
+
+    def _last_of_turn(self, stretch: _Stretch, owner: int, start: int, end: int) -> tuple[int, int]:
+        """The stop after one behind which the turn goes on: with a header of its own, as a generation prompt gives."""
+        while self.text[end : stretch.end].strip():
+            headers = self.prompts.before(owner, stretch.start).added
+            header = next((added for added in headers if added.strip() and self.text.startswith(added, end)), None)
+            if header is None:
+                break
+            found = self._first(self.declared_stops, end + len(header), stretch.end)
+            if found[0] >= stretch.end:
+                break
+            start, end = found
+        return start, end
 
     def _closing_literal(self, stretch: _Stretch, start: int) -> int:
         """Where the template's own text begins after the last source character."""

@@ -792,3 +792,55 @@ def test_a_conversation_that_begins_with_an_answer(pair: str, expected: list[tup
         (part.zone.name, part.certain, result.text[part.start : part.end]) for part in result.segmentation.segments
     ]
     assert segments[: len(expected) + 1] == [*expected, ("CONTENT", True, "Hello.")]
+
+
+def test_a_default_system_prompt_before_a_first_answer_belongs_to_nobody() -> None:
+    template = (
+        "{% for m in messages %}{% if loop.first and m.role != 'system' %}"
+        "<|im_start|>system\nBe nice.<|im_end|>\n{% endif %}"
+        "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    found = zones(template, [assistant("b"), user("a"), assistant("c")], tokens=CHATML_TOKENS)
+    assert found[:5] == [
+        ("context", "<|im_start|>system\nBe nice.<|im_end|>\n"),
+        ("opening 0", "<|im_start|>assistant\n"),
+        ("content 0", "b"),
+        ("stop 0", "<|im_end|>"),
+        ("tail 0", "\n"),
+    ]
+    empty = zones(template, [assistant(""), user("a"), assistant("c")], tokens=CHATML_TOKENS)
+    assert empty[:3] == [*found[:2], ("stop 0", "<|im_end|>")]
+
+
+def test_a_turn_goes_on_behind_a_stop_that_a_header_of_its_own_follows() -> None:
+    """A message of the harmony format may be several messages to the model; the last one ends with the real stop."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}"
+        "{% if m.thinking %}<|start|>assistant<|channel|>analysis<|message|>{{ m.thinking }}<|end|>{% endif %}"
+        "<|start|>assistant<|channel|>final<|message|>{{ m.content }}<|return|>"
+        "{% else %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant{% endif %}"
+    )
+    tokens = SpecialTokens(
+        added=("<|start|>", "<|end|>", "<|return|>", "<|channel|>", "<|message|>"),
+        special=("<|start|>", "<|end|>", "<|return|>", "<|channel|>", "<|message|>"),
+        stops=("<|return|>", "<|end|>"),
+    )
+    thought = {**assistant(""), "thinking": "t"}
+    assert zones(template, [user("a"), thought], tokens=tokens)[3:] == [
+        ("opening 1", "<|start|>assistant"),
+        ("scaffold 1", "<|channel|>analysis<|message|>"),
+        ("reasoning 1", "t"),
+        ("scaffold 1", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+        ("stop 1", "<|return|>"),
+    ]
+
+
+def test_a_second_stop_without_a_header_before_it_is_no_stop_of_the_turn() -> None:
+    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n<|endoftext|>{% endfor %}"
+    tokens = SpecialTokens(
+        added=("<|im_start|>", "<|im_end|>", "<|endoftext|>"), special=(), stops=("<|im_end|>", "<|endoftext|>")
+    )
+    found = zones(template, [user("a"), assistant("b")], tokens=tokens)
+    assert found[-3:] == [("content 1", "b"), ("stop 1", "<|im_end|>"), ("tail 1", "\n<|endoftext|>")]
