@@ -138,7 +138,11 @@ def test_a_table_of_nothing_wrong_has_only_its_head_and_an_ellipsis() -> None:
 def test_notes_that_differ_in_their_zone_alone_are_one() -> None:
     notes = tuple(
         failure(TOKEN_3, zone=zone, explanation=explanation, subject=Subject.TOKENIZER, cases=cases, rows=())
-        for zone, explanation, cases in (("OPENING", "a stray token", 3), ("STOP", "a stray token", 4), ("", "other", 1))
+        for zone, explanation, cases in (
+            ("OPENING", "a stray token", 3),
+            ("STOP", "a stray token", 4),
+            ("", "other", 1),
+        )
     )
     lines = as_text(report(pair_result(failures=notes)), width=100).splitlines()
     assert [line for line in lines if line.startswith("  TOKEN-3 words")] == [
