@@ -235,15 +235,16 @@ class _Divider:
         return end, end == stretch.start
 
     def _supplied(self, stretch: _Stretch, prompt: GenerationPrompt, limit: int | None) -> int:
-        """The end of what the generation prompt supplies of a region."""
+        """The end of what the generation prompt supplies of a region: the longest agreement with it."""
+        furthest = stretch.start
         for added in prompt.added:
             end = self._agreement(stretch, added)
             if limit is not None:
                 end = min(end, limit)
-            end = self._outside_markers(stretch.start, end, added)
-            if end > stretch.start:
-                return end
-        return stretch.start
+            furthest = max(furthest, self._outside_markers(stretch.start, end, added))
+            if furthest - stretch.start == len(added):
+                break
+        return furthest
 
     def _leading_literal(self, stretch: _Stretch, limit: int | None) -> int:
         """The end of the leading literal; for a message without sources, of its first marker and line."""
@@ -453,7 +454,7 @@ def _stretches(spans: Sequence[Span]) -> list[_Stretch]:
     the quotation is the only place where the earlier one is printed (a system
     prompt merged into the first user turn).
     """
-    printed = {span.origin.message for span in spans if span.origin.quoted_in is None}
+    printed = {span.origin.message for span in spans if _is_source(span) and span.origin.quoted_in is None}
     groups: list[tuple[int | None, list[Span]]] = []
     for span in spans:
         owner = span.origin.message
@@ -466,4 +467,39 @@ def _stretches(spans: Sequence[Span]) -> list[_Stretch]:
             groups[-1][1].append(span)
         else:
             groups.append((owner, [span]))
-    return [_Stretch(owner, tuple(members)) for owner, members in groups]
+    return [_Stretch(owner, tuple(members)) for owner, members in _without_strays(groups)]
+
+
+def _without_strays(groups: list[tuple[int | None, list[Span]]]) -> list[tuple[int | None, list[Span]]]:
+    """The same with stray literals given to the message in whose midst they stand.
+
+    A template that loops over all messages inside one of them, to look for a call say, prints literals that belong to
+    the message of the inner loop. No source character of it is near, so they are no region of it. A header that such a
+    literal parts from its message is none: it stands behind an earlier message, and sources of that do not follow.
+    """
+    at_home = {owner for owner, spans in groups if owner is not None and any(map(_is_source, spans))}
+    kept: list[tuple[int | None, list[Span]]] = []
+    for position, (owner, spans) in enumerate(groups):
+        around, following = (
+            (kept[-1][0], groups[position + 1]) if kept and position + 1 < len(groups) else (None, (None, []))
+        )
+        stray = (
+            owner in at_home
+            and around is not None
+            and around == following[0]
+            and (_before(owner, around) or any(map(_is_source, following[1])))
+            and not any(map(_is_source, spans))
+        )
+        if kept and (stray or kept[-1][0] == owner):
+            kept[-1][1].extend(spans)
+        else:
+            kept.append((owner, spans))
+    return kept
+
+
+def _before(owner: int | None, other: int) -> bool:
+    return owner is not None and owner < other
+
+
+def _is_source(span: Span) -> bool:
+    return span.origin.kind is OriginKind.MESSAGE

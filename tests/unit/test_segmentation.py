@@ -844,3 +844,57 @@ def test_a_second_stop_without_a_header_before_it_is_no_stop_of_the_turn() -> No
     )
     found = zones(template, [user("a"), assistant("b")], tokens=tokens)
     assert found[-3:] == [("content 1", "b"), ("stop 1", "<|im_end|>"), ("tail 1", "\n<|endoftext|>")]
+
+
+def test_a_literal_of_a_loop_inside_another_message_stands_in_that_message() -> None:
+    """Command-R looks for the call that a tool's result answers, and prints its number: text of the result's message."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'tool' %}<|tool|>"
+        "{% for other in messages %}{% for call in other.tool_calls or [] %}"
+        "{% if call.id == m.tool_call_id %}{{ loop.index0 }}{% endif %}{% endfor %}{% endfor %}"
+        ": {{ m.content }}<|end|>"
+        "{% else %}<|{{ m.role }}|>{{ m.content }}"
+        "{% for call in m.tool_calls or [] %}{{ call.function.name }}{% endfor %}<|end|>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    tokens = SpecialTokens(eos="<|end|>", added=("<|end|>",), special=("<|end|>",))
+    asked = {**assistant(""), "tool_calls": [{**call("look", {}), "id": "c1"}]}
+    result = {"role": "tool", "content": "b", "tool_call_id": "c1"}
+    assert zones(template, [user("a"), asked, result, assistant("c")], tokens=tokens)[3:] == [
+        ("opening 1", "<|assistant|>"),
+        ("tool_call 1", "look"),
+        ("stop 1", "<|end|>"),
+        ("opening 2", "<|tool|>0: "),
+        ("content 2", "b"),
+        ("stop 2", "<|end|>"),
+        ("opening 3", "<|assistant|>"),
+        ("content 3", "c"),
+        ("stop 3", "<|end|>"),
+    ]
+
+
+def test_the_opening_is_the_longest_agreement_with_the_generation_prompt() -> None:
+    """What the template prints after the loop begins as a turn does, and only as far."""
+    template = (
+        "{% for m in messages %}<|turn|><|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+        "<|turn|><|tool|>Be brief.<|end|>{% if add_generation_prompt %}<|turn|><|assistant|>{% endif %}"
+    )
+    tokens = SpecialTokens(eos="<|end|>", added=("<|turn|>", "<|end|>"), special=("<|turn|>", "<|end|>"))
+    assert zones(template, [user("a"), assistant("c")], tokens=tokens)[3:] == [
+        ("opening 1", "<|turn|><|assistant|>"),
+        ("content 1", "c"),
+        ("stop 1", "<|end|>"),
+        ("context", "<|turn|><|tool|>Be brief.<|end|>"),
+    ]
+
+
+def test_a_literal_in_front_of_a_merged_system_text_does_not_make_it_a_quotation() -> None:
+    template = (
+        "{% if messages[0].role == 'system' %}{% set first = messages[0].content + '\\n\\n' %}{% set rest = messages[1:] %}"
+        "{% else %}{% set first = '' %}{% set rest = messages %}{% endif %}"
+        "{% for m in rest %}<|{{ m.role }}|>{% if loop.first %}{{ first }}{% endif %}{{ m.content }}<|end|>{% endfor %}"
+    )
+    tokens = SpecialTokens(eos="<|end|>", added=("<|end|>",), special=("<|end|>",))
+    found = zones(template, [{"role": "system", "content": "Be nice."}, user("a"), assistant("b")], tokens=tokens)
+    assert ("content 0", "Be nice.") in found
+    assert ("content 1", "a") in found
