@@ -128,6 +128,7 @@ def test_real_stops_lost_in_collation_are_shown() -> None:
     asked = [conversation("Hi", "Hello!", "Bye", "See you.")]
     found = findings(Collating(wrong.padding_known_by_id), PAIRS[0], FAMILIES, asked)
     stops = [row for row in found["STOP-5"].rows if row.wrong]
+    assert {(row.expected, row.got) for row in stops} == {("TRAIN", "IGNORE")}
     assert [(row.text, row.zone, row.message) for row in stops] == [
         ("<|im_end|>", "STOP", 1),
         ("<|im_end|>", "STOP", 3),

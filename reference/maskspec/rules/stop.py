@@ -130,5 +130,6 @@ def _stops_after_collation(
     if finding is not None:
         return finding
     trained = trained_positions(row.input_ids, row.labels)
-    lost = [replace(item, trained=False) for item in stops if not trained[item.index + place.start]]
-    return trial.finding(lost, f"{what} removes real stops from the loss")
+    lost = {item.index: replace(item, trained=False) for item in stops if not trained[item.index + place.start]}
+    rows_after = [lost.get(item.index, item) for item in trial.judged]
+    return trial.finding(list(lost.values()), f"{what} removes real stops from the loss", among=rows_after)
