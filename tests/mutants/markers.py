@@ -68,6 +68,8 @@ class MarkerMasker:
         check_messages(request.messages, keys=self.keys)
         if request.template_kwargs:
             raise Unsupported("template variables, which may change what opens an answer")
+        if any(message["role"] in ("system", "developer") for message in request.messages[2:]):
+            raise Unsupported("a message in the middle whose marker nobody configured")
         known = self.configured(request)
         refuse_markers(request, (known.question, known.answer, *request.stops))
         text = render(request)

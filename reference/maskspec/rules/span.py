@@ -27,10 +27,13 @@ def content_trained(trial: Trial) -> Finding | None:
 
 
 def _spells_content(trial: Trial, item: Judged) -> bool:
-    """Whether a token stands in the content, or begins in an uncertain opening and is trained for the content."""
-    if item.zone is Zone.OPENING:
-        return item.verdict is Verdict.TRAIN and trial.policy.opening is not Verdict.TRAIN
-    return item.zone is Zone.CONTENT
+    """Whether a token stands in the content, or begins in an uncertain opening and holds visible content."""
+    if item.zone is not Zone.OPENING:
+        return item.zone is Zone.CONTENT
+    if item.verdict is not Verdict.TRAIN or trial.policy.opening is Verdict.TRAIN:
+        return False
+    text = trial.expected.text
+    return any(trial.sources[k] == item.message and not text[k].isspace() for k in range(item.start, item.end))
 
 
 @rule("SPAN-2")
