@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from maskspec.prompts import GenerationPrompt, GenerationPrompts, common_prefix
+from maskspec.prompts import MARKER_LOOKS, GenerationPrompt, GenerationPrompts, common_prefix
 from maskspec.rendering import OriginKind, Rendering, Span
 from maskspec.tokens import SpecialTokens
 
@@ -409,7 +409,7 @@ def _markers(
     return _Markers(
         stops=_any_of(stops),
         special=_any_of(token for token in special if token in stops or token not in never_stops),
-        cut_points=_any_of(added, r"<[^<>\s]{1,80}>", r"\[/?[A-Z_]{2,40}\]"),
+        cut_points=_any_of(added, *MARKER_LOOKS),
         bos=_any_of([bos] if bos else []),
     )
 

@@ -898,3 +898,22 @@ def test_a_literal_in_front_of_a_merged_system_text_does_not_make_it_a_quotation
     found = zones(template, [{"role": "system", "content": "Be nice."}, user("a"), assistant("b")], tokens=tokens)
     assert ("content 0", "Be nice.") in found
     assert ("content 1", "a") in found
+
+
+def test_what_a_prompt_adds_begins_with_a_whole_marker() -> None:
+    """The prompt and the end of the text share the first letters of two markers, in a template that rewrites history."""
+    template = (
+        "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content and loop.last %}({{ m.reasoning_content }}){% endif %}"
+        "{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% else %}<|eos|>{% endif %}"
+    )
+    tokens = SpecialTokens(eos="<|end|>", added=("<|end|>",), special=("<|end|>",))
+    thought = assistant("b", reasoning_content="r")
+    assert zones(template, [user("a"), thought, assistant("c")], tokens=tokens)[3:] == [
+        ("opening 1", "<|assistant|>"),
+        ("content 1", "b"),
+        ("stop 1", "<|end|>"),
+        ("opening 2", "<|assistant|>"),
+        ("content 2", "c"),
+        ("stop 2", "<|end|>"),
+        ("context", "<|eos|>"),
+    ]
