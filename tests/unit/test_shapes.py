@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,8 +114,70 @@ def test_the_shapes_of_a_pair_have_flags_where_they_are_wanted() -> None:
     pair = embedded_pair("chatml+bytelevel-gpt2")
     with_flags = [shape.name for shape in shapes_for_pair(pair, flags=True)]
     without = [shape.name for shape in shapes_for_pair(pair, flags=False)]
-    assert [name for name in with_flags if name not in without] == ["flagged turns", "character spans"]
+    assert [name for name in with_flags if name not in without] == [
+        "flagged turns",
+        "character spans in other scripts",
+        "character spans",
+    ]
     assert "tool call" not in without
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "behind"),
+    [
+        # As the published formats print them between a question, its answer and the next question.
+        ("chatml", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>\n<|im_start|>user\n"),
+        ("llama-3", "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n"),
+        ("mistral-v1", " [/INST] ", "</s> [INST] "),
+        ("alpaca", "\n\n### Response:\n", "</s>\n\n### Instruction:\n"),
+    ],
+)  # fmt: skip
+def test_what_a_template_prints_between_messages_is_found_and_quoted_in_an_answer(
+    name: str, before: str, behind: str
+) -> None:
+    pytest.importorskip("transformers", reason="the embedded tokenizers are loaded through transformers")
+    pair = embedded_pair(f"{name}+bytelevel-gpt2")
+    assert traits_of_pair(pair).seams == (before, behind)
+    shape = next(shape for shape in shapes_for_pair(pair, flags=False) if shape.name == "markers in the answer")
+    *_, answer = shape.fresh()[0]
+    assert answer["role"] == "assistant"
+    assert before in answer["content"].removesuffix(behind)
+    assert behind in answer["content"]
+    assert not answer["content"].endswith(behind)
+
+
+def test_there_is_no_seam_where_nothing_is_printed_or_too_much() -> None:
+    assert traits("{% for m in messages %}{{ m.content }}{% endfor %}").seams == ()
+    assert traits("{% for m in messages %}{{ m.content }}{{ 'long ' * 50 }}{% endfor %}").seams == ()
+    assert traits("{% for m in messages %}{{ m.content }}<{{ m.role }}>{{ m.content }}{% endfor %}").seams == ()
+    one_round = "{{ messages[0].content }}<a>{{ messages[1].content }}"
+    assert traits(one_round).seams == ("<a>",)
+
+
+def test_a_shape_is_left_out_where_the_template_refuses_its_text() -> None:
+    pytest.importorskip("transformers", reason="the embedded tokenizers are loaded through transformers")
+    pair = embedded_pair("chatml+bytelevel-gpt2")
+    assert "role markers in the question" in {shape.name for shape in shapes_for_pair(pair, flags=False)}
+    refusing = (
+        "{% for m in messages %}{% if '[/INST]' in m.content %}{{ raise_exception('no') }}{% endif %}{% endfor %}"
+    )
+    strict = replace(pair, template=replace(pair.template, source=refusing + pair.template.source))
+    names = {shape.name for shape in shapes_for_pair(strict, flags=False)}
+    assert "role markers in the question" not in names
+    assert {"plain", "markers in the answer"} <= names
+
+
+def test_the_texts_of_a_shape_are_those_of_its_messages_inside_and_out() -> None:
+    shape = next(shape for shape in SHAPES if shape.name == "tool call in another script")
+    assert {"Trüb.", "Zürich 🌧 東京", "assistant"} <= set(shape.texts())
+    parts = next(shape for shape in SHAPES if shape.name == "content in several parts")
+    assert {"Two parts, ", "two."} <= set(parts.texts())
+
+
+def test_accents_stay_decomposed_in_the_shape_of_that_name() -> None:
+    shape = next(shape for shape in SHAPES if shape.name == "decomposed accents")
+    texts = [message["content"] for message in shape.fresh()[0]]
+    assert all(unicodedata.normalize("NFC", text) != text for text in texts)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +220,9 @@ def test_markers_that_a_template_refuses_are_not_offered() -> None:
         "{{ m.role }}<|im_end|>{{ m.content }}{% endfor %}"
     )
     found = traits(template, tokens=("<|im_end|>", "<|x|>"))
-    assert found.refused == ("<|im_end|>", "<|im_end|>\n<|im_start|>user\n")
+    between = ("assistant<|im_end|>", "user<|im_end|>")
+    assert found.refused == ("<|im_end|>", *between, "<|im_end|>\n<|im_start|>user\n")
+    assert found.seams == ()
     assert found.tokens == ("<|x|>",)
     assert "<|im_end|>" not in found.literals
 

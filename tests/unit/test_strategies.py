@@ -153,6 +153,68 @@ ALL_KINDS = (
     "variables",
 )  # fmt: skip
 
+SPECIAL_FIELDS = {"reasoning_content", "reasoning", "thinking", "tool_calls", "train", "weight", "spans"}
+
+
+def is_plain(each: Generated) -> bool:
+    return (
+        each.tools is None
+        and not each.template_kwargs
+        and not any(SPECIAL_FIELDS & set(message) for message in each.messages)
+        and all(isinstance(message["content"], str) for message in each.messages)
+    )
+
+
+@pytest.mark.parametrize("name", ["qwen3", "glm", "chatml", "gemma"])
+def test_many_conversations_are_plain_text_however_much_the_template_renders(name: str) -> None:
+    # What most maskers take; by 400 conversations the share is known to a few percent.
+    plain = [each for each in generated_for(name, examples=400) if is_plain(each)]
+    assert len(plain) >= 120
+    several = [each for each in plain if sum(message["role"] == "assistant" for message in each.messages) > 1]
+    assert len(several) >= 60
+
+
+def test_conversations_may_do_without_markers_in_their_texts() -> None:
+    found = traits(embedded_template("chatml").source, special_tokens={"eos_token": "<|im_end|>"})
+    texts = [json.dumps(each.messages) for each in sample_traits(found, flags=False, examples=400, seed=1)]
+    several = [text for text in texts if text.count('"role"') >= 4]
+    without = [text for text in several if "<|" not in text and "[/INST]" not in text]
+    assert len(several) / 4 <= len(without) <= 3 * len(several) / 4
+
+
+def test_what_a_template_prints_between_messages_is_drawn_as_text() -> None:
+    found = traits(embedded_template("chatml").source)
+    answer, question = found.seams
+    assert answer == "<|im_end|>\n<|im_start|>assistant\n"
+    drawn = sample_traits(found, flags=False, examples=200, seed=1)
+    texts = [str(message["content"]) for each in drawn for message in each.messages]
+    assert sum(answer in text for text in texts) >= 5
+    assert sum(question in text for text in texts) >= 5
+
+
+def test_some_conversations_have_the_same_edges_around_every_answer() -> None:
+    led = trailed = 0
+    for each in generated_for("chatml", examples=300):
+        answers = [m["content"] for m in each.messages if m["role"] == "assistant" and m["content"]]
+        if len(answers) >= 3:
+            led += all(text[0].isspace() for text in answers)
+            trailed += all(text[-1].isspace() for text in answers)
+    assert led >= 5
+    assert trailed >= 3
+
+
+def test_most_conversations_keep_to_one_form_of_reasoning_and_some_do_not() -> None:
+    fields = {"reasoning_content", "reasoning", "thinking"}
+    found: Counter[int] = Counter()
+    for each in generated_for("qwen3", examples=600):
+        forms = [form for message in each.messages for form in fields & set(message)]
+        forms += ["inline" for message in each.messages if str(message["content"]).lstrip().startswith("<think>\n")]
+        if len(forms) >= 2:
+            found[len(set(forms))] += 1
+    assert found[1] > sum(found.values()) / 2
+    assert found[2] >= 3
+
+
 CLASSES = {
     "CJK": lambda text: any("\u4e00" <= letter <= "\u9fff" for letter in text),
     "emoji with a joiner": lambda text: "\u200d" in text and "👩" in text,
@@ -227,10 +289,19 @@ def test_there_is_a_piece_for_every_byte_and_none_that_a_template_refuses() -> N
         "{% for m in messages %}{% if '<think>' in m.content %}{{ raise_exception('') }}{% endif %}"
         "{{ m.role + m.content }}{% endfor %}"
     )
-    pieces = pieces_for(traits(refusing))
-    assert len(pieces) == len(PIECES) == 256
-    assert not any("<think>" in piece for piece in pieces if isinstance(piece, str))
-    assert pieces[0] == "a"
+    for pieces in (pieces_for(traits(refusing)), pieces_for(traits(refusing), markers=False)):
+        assert len(pieces) == len(PIECES) == 256
+        assert not any("<think>" in piece for piece in pieces if isinstance(piece, str))
+        assert pieces[0] == "a"
+
+
+def test_pieces_without_markers_differ_in_the_places_of_markers_alone() -> None:
+    found = traits(TEMPLATE, special_tokens={"eos_token": "<|my_end|>"})
+    usual, without = pieces_for(found), pieces_for(found, markers=False)
+    assert "<|my_end|>" in usual
+    changed = [number for number in range(256) if usual[number] != without[number]]
+    assert changed == list(range(changed[0], changed[-1] + 1))
+    assert not {"<|my_end|>", "<|im_end|>", "</s>", "<think>", "</tools>", "[/INST]"} & set(without)
 
 
 @settings(deadline=None, max_examples=200, database=None)

@@ -19,7 +19,7 @@ from maskspec.rendering import ConversationRenderer
 from maskspec.shapes.abilities import Capability
 from maskspec.shapes.messages import WEATHER_TOOL, assistant, system, tool, user
 
-__all__ = ["Outcome", "accepts", "capabilities", "probed", "refused_texts"]
+__all__ = ["Outcome", "accepts", "capabilities", "probed", "refused_texts", "seams_of"]
 
 _A = "sentinel alpha"
 _B = "sentinel beta"
@@ -201,6 +201,35 @@ def accepts(
     """Whether a template prints both turns of a plain round with these tools under these template variables."""
     probe = _Probe([user(_A), assistant(_B)], tools=tools)
     return _outcome(template, probe, special_tokens=special_tokens, template_kwargs=template_kwargs) is Outcome.PRINTED
+
+
+_LONGEST_SEAM = 200
+
+
+def seams_of(
+    template: str,
+    *,
+    special_tokens: Mapping[str, Any] | None,
+    template_kwargs: Mapping[str, Any] | None,
+) -> tuple[str, ...]:
+    """What a template prints between a question and its answer, and between that answer and a second question.
+
+    The second is missing where a template prints no second round, and both where texts are
+    not printed once each. A template that supplies dates or instructions there (more than
+    200 characters) has no seam either.
+    """
+    sentinels = [f"sentinel {name}" for name in ("alpha", "beta", "gamma", "delta")]
+    for texts in (sentinels, sentinels[:2]):
+        messages = [(assistant if number % 2 else user)(text) for number, text in enumerate(texts)]
+        printed = _text(template, messages, None, special_tokens, template_kwargs)
+        if printed is None or any(printed.count(text) != 1 for text in texts):
+            continue
+        places = [printed.index(text) for text in texts]
+        seams = [
+            printed[start + len(text) : end] for text, start, end in zip(texts[:2], places, places[1:], strict=False)
+        ]
+        return tuple(seam for seam in seams if seam.strip() and len(seam) <= _LONGEST_SEAM)
+    return ()
 
 
 def refused_texts(

@@ -10,9 +10,9 @@ from maskspec.alignment import align
 from maskspec.corpus import Pair
 from maskspec.errors import AlignmentError
 from maskspec.shapes.abilities import Capability
-from maskspec.shapes.fixed import Shape, shapes_for
+from maskspec.shapes.fixed import Shape, quotation, shapes_for
 from maskspec.shapes.markers import DECOMPOSED, ROLE_MARKERS, TAGS
-from maskspec.shapes.probing import Outcome, accepts, probed, refused_texts
+from maskspec.shapes.probing import Outcome, accepts, probed, refused_texts, seams_of
 from maskspec.shapes.reading import template_literals, variable_candidates
 from maskspec.shapes.schemas import SCHEMAS, is_flat
 from maskspec.tokens import Tokenizer
@@ -26,8 +26,10 @@ class TemplateTraits:
 
     `variables` are the template variables that it reads, with the values that it takes
     and looks for; `literals` are texts of the template, markers first; `tokens` are the
-    special tokens of the vocabulary. What the template does not take inside a message and
-    what the tokenizer cannot spell is in `refused` and nowhere else. `ignored` are capabilities of which the
+    special tokens of the vocabulary; `seams` are what is printed between a question and its
+    answer, and between an answer and the next question where there may be one. What the
+    template does not take inside a message and what the tokenizer cannot spell is in
+    `refused` and nowhere else. `ignored` are capabilities of which the
     template takes the conversation and leaves the text out. `schemas` are numbers of
     `SCHEMAS` that it takes. Every sequence has a fixed order.
     """
@@ -38,6 +40,7 @@ class TemplateTraits:
     literals: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    seams: tuple[str, ...] = ()
     schemas: tuple[int, ...] = (0,)
 
     def able(self, *needed: Capability) -> bool:
@@ -76,7 +79,8 @@ def traits(
     )
     if key not in _KNOWN:
         literals = template_literals(template)
-        markers = tuple(dict.fromkeys((*known, *literals, *ROLE_MARKERS, *TAGS)))
+        seams = seams_of(template, special_tokens=special_tokens, template_kwargs=given)
+        markers = tuple(dict.fromkeys((*known, *literals, *seams, *ROLE_MARKERS, *TAGS)))
         refused = refused_texts(template, markers, special_tokens=special_tokens, template_kwargs=given)
         outcomes = probed(template, special_tokens=special_tokens, template_kwargs=given)
         nested = outcomes.get(Capability.NESTED_ARGUMENTS) is Outcome.PRINTED
@@ -90,6 +94,7 @@ def traits(
             ),
             literals=tuple(text for text in literals if text not in refused),
             tokens=tuple(text for text in known if text not in refused),
+            seams=tuple(text for text in seams if text not in refused),
             refused=(*(text for text in markers if text in refused), *unspelled),
             schemas=tuple(
                 number
@@ -144,10 +149,18 @@ def _spelled(tokenizer: Tokenizer, text: str) -> bool:
 
 
 def shapes_for_pair(pair: Pair, *, flags: bool) -> tuple[Shape, ...]:
-    """The fixed shapes that a pair's template renders, in their order.
+    """The fixed shapes that a pair's template renders and its tokenizer spells, in their order.
 
-    `flags` says whether the policy honours `train`, `weight` and character spans; without it the shapes that carry
-    them are left out.
+    Behind those that decide about an adapter's wiring stands one that quotes the template's own markers, unless the
+    template refuses them. `flags` says whether the policy honours `train`, `weight` and character spans; without it
+    the shapes that carry them are left out.
     """
-    able = traits_of_pair(pair).capabilities
-    return shapes_for(able | {Capability.FLAGS} if flags else able)
+    found = traits_of_pair(pair)
+    able = found.capabilities
+    first, *others = shapes_for(able | {Capability.FLAGS} if flags else able)
+    own = [quotation(found.seams[0], found.seams[-1])] if found.seams else []
+    return tuple(
+        shape
+        for shape in (first, *others[:3], *own, *others[3:])
+        if not any(text in content for text in found.refused for content in shape.texts())
+    )

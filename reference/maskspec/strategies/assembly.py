@@ -19,13 +19,25 @@ _INLINE = "<think>\n{}\n</think>\n\n{}"
 
 
 class Assembly:
-    """A conversation that grows by one round after the other; calls are of the functions that `schemas` describe."""
+    """A conversation that grows by one round after the other.
 
-    def __init__(self, traits: TemplateTraits, schemas: Sequence[dict[str, Any]]) -> None:
+    Calls are of the functions that `schemas` describe; without `markers`, texts hold none but by accident. `edges` is
+    what stands before and behind every text of the assistant that is not empty.
+    """
+
+    def __init__(
+        self,
+        traits: TemplateTraits,
+        schemas: Sequence[dict[str, Any]],
+        *,
+        markers: bool = True,
+        edges: tuple[str, str] = ("", ""),
+    ) -> None:
         self.messages: list[dict[str, Any]] = []
         self._able = traits.capabilities
-        self._pieces = pieces_for(traits)
+        self._pieces = pieces_for(traits, markers=markers)
         self._schemas = schemas
+        self._edges = edges
         self._texts: list[str] = []
         self._calls = 0
         self._waiting: list[tuple[str, str]] = []
@@ -67,7 +79,7 @@ class Assembly:
             draft.text, self._pieces, earlier=self._texts, empty=empty in self._able, blank=blank in self._able
         )
         self._texts.append(text)
-        return text
+        return text.join(self._edges) if text and draft.role == "assistant" else text
 
     def _spelled(self, code: bytes) -> str:
         text = spell(code, self._pieces, earlier=self._texts)

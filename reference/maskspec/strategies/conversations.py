@@ -15,7 +15,18 @@ from maskspec.shapes.schemas import SCHEMAS
 from maskspec.strategies.assembly import Assembly, in_parts
 from maskspec.strategies.generated import Generated
 from maskspec.strategies.pieces import PIECES, spell
-from maskspec.strategies.rounds import CODES, as_first, call_forms, choose, closings, openings, rounds
+from maskspec.strategies.rounds import (
+    CODES,
+    NO_REASONING,
+    as_first,
+    call_forms,
+    choose,
+    closings,
+    openings,
+    prints_reasoning,
+    rounds,
+    ways_of_reasoning,
+)
 from maskspec.strategies.tools import fresh
 
 __all__ = ["conversations", "conversations_of", "texts", "tool_schemas"]
@@ -105,20 +116,19 @@ def _ways_of_parts(traits: TemplateTraits) -> Sequence[_Parts]:
         ways += [(questions, several, False)] * weight(Capability.LIST_QUESTIONS)
         ways += [(turns, several, False)] * weight(Capability.LIST_CONTENT)
         ways += [(questions | {"system"}, several, False)] * weight(Capability.LIST_SYSTEM)
-    return (*((),) * (2 * len(ways) + 1), *ways)
+    return ((), *ways)
 
 
 @lru_cache(maxsize=1024)
 def _ways_of_variables(traits: TemplateTraits) -> Sequence[tuple[str, Any] | None]:
-    """Template variables with values, and none as often as all of them together."""
-    ways = [(name, value) for name, values in traits.variables for value in values]
-    return (*(None,) * (len(ways) + 1), *ways)
+    """None, and template variables with values."""
+    return (None, *((name, value) for name, values in traits.variables for value in values))
 
 
 @lru_cache(maxsize=1024)
 def _tool_choices(traits: TemplateTraits) -> Sequence[str]:
     # The fewest schemas first: what fails without schemas is shrunk to a conversation without.
-    options = ["none"] * 2
+    options = ["none"]
     options += ["calls only"] * traits.weight(Capability.CALLS_WITHOUT_SCHEMAS)
     options += ["tools"] * traits.weight(Capability.TOOLS, 2)
     options += ["bare tools"] * traits.able(Capability.BARE_SCHEMAS)
@@ -127,37 +137,87 @@ def _tool_choices(traits: TemplateTraits) -> Sequence[str]:
 
 @lru_cache(maxsize=64)
 def _counts(max_rounds: int) -> Sequence[int]:
-    """Numbers of rounds, each about half as often as the one below."""
-    return tuple(count for count in range(1, max_rounds + 1) for _ in range(max(16 >> count, 1)))
+    """Numbers of rounds, from one, small ones more often."""
+    return tuple(count for count in range(1, max_rounds + 1) for _ in range(_OFTEN.get(count, 1)))
 
 
-_WITH_FLAGS = (False, False, True)
+_OFTEN = {1: 6, 2: 5, 3: 3}
+_WITH_FLAGS = (False, False, False, True, True)
+
+_HABITS: tuple[tuple[str, str], ...] = (
+    *(("", ""),) * 24,
+    *(("\n", ""),) * 2,
+    ("\n\n", ""),
+    (" ", ""),
+    *(("  ", ""),) * 2,
+    ("", "\n"),
+    ("  ", " "),
+)
+"""What stands at the edges of every answer of a conversation; data sets often have the like throughout."""
+
+_SCOPES: tuple[str, ...] = (
+    *("",) * 4,
+    *("markers",) * 5,
+    *("reasoning",) * 4,
+    *("markers reasoning",) * 2,
+    "parts",
+    "markers parts",
+    "variables",
+    *("tools",) * 3,
+    "markers tools",
+    *("reasoning tools",) * 2,
+    *("markers reasoning parts variables tools",) * 3,
+)
+"""What a conversation may hold beyond plain text.
+
+Conversations that may hold everything would nearly all hold something that a given masker
+does not take, or that hides what is wrong with it; so most leave some of it out, each
+something else (swarm testing).
+"""
+
+
+@lru_cache(maxsize=1024)
+def _scopes(traits: TemplateTraits) -> Sequence[frozenset[str]]:
+    """The scopes that a template tells apart, each as often as it is to be drawn, the narrowest first."""
+    able = {"markers"}
+    able |= {"parts"} if len(_ways_of_parts(traits)) > 1 else set()
+    able |= {"variables"} if len(_ways_of_variables(traits)) > 1 else set()
+    able |= {"reasoning"} if prints_reasoning(traits) else set()
+    able |= {"tools"} if len(_tool_choices(traits)) > 1 else set()
+    # What a template leaves out never stands alone.
+    ignored = {"reasoning"}
+    scopes = (frozenset(scope.split()) for scope in _SCOPES)
+    return sorted((scope & (able | ignored if len(scope) > 1 else able) for scope in scopes), key=len)
 
 
 @st.composite
 def _conversations(draw: st.DrawFn, traits: TemplateTraits, flags: bool, max_rounds: int) -> Generated:
-    choice = choose(draw, _tool_choices(traits), "tools")
+    scope = choose(draw, _scopes(traits), "scope")
+    choice = choose(draw, _tool_choices(traits), "tools") if "tools" in scope else "none"
     schemas = [] if choice == "none" else draw(_schemas_of(traits), label="schemas")
     if choice == "bare tools":
         schemas = [schema["function"] for schema in schemas]
     tools = schemas if choice in ("tools", "bare tools") else None
     with_tools = choice != "none" and bool(call_forms(traits))
     flagged = flags and choose(draw, _WITH_FLAGS, "with flags")
-    assembly = Assembly(traits, schemas)
+    edges = choose(draw, _HABITS, "edges of the answers")
+    assembly = Assembly(traits, schemas, markers="markers" in scope, edges=edges)
     assembly.add(draw(openings(traits), label="opening"))
-    strategy = rounds(traits, with_tools=with_tools, flagged=flagged)
+    reasoning = choose(draw, ways_of_reasoning(traits), "reasoning") if "reasoning" in scope else NO_REASONING
+    strategy = rounds(traits, with_tools=with_tools, reasoning=reasoning, flagged=flagged)
     # Drawn right before the rounds: lowering a number and leaving out what follows it is one step of the shrinker.
     for number in range(choose(draw, _counts(max_rounds), "number of rounds")):
         drafts = draw(strategy, label="round")
         assembly.add(as_first(drafts) if number == 0 else drafts)
-    assembly.add(draw(closings(traits, with_tools=with_tools, flagged=flagged), label="closing"))
+    last = closings(traits, with_tools=with_tools, reasoning=reasoning, flagged=flagged)
+    assembly.add(draw(last, label="closing"))
     messages = assembly.messages
-    parts = choose(draw, _ways_of_parts(traits), "content in parts")
+    parts = choose(draw, _ways_of_parts(traits), "content in parts") if "parts" in scope else ()
     if parts:
         roles, several, mixed = parts
         in_parts(messages, roles, several=several, mixed=mixed)
     variables = _ways_of_variables(traits)
-    drawn = [choose(draw, variables, "template variable")] if len(variables) > 1 else []
+    drawn = [choose(draw, variables, "template variable")] if "variables" in scope else []
     if drawn and drawn[0] is not None and len(traits.variables) > 1:
         drawn.append(choose(draw, variables, "another template variable"))
     return Generated(messages, tools, dict(pair for pair in drawn if pair is not None))

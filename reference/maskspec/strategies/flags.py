@@ -11,14 +11,16 @@ _KINDS: tuple[dict[str, Any] | int, ...] = (
     {},
     {"train": True},
     {"train": False},
+    {"train": False},
     {"weight": 1},
+    {"weight": 0},
     {"weight": 0},
     {"weight": 0.5},
     {"train": True, "weight": 2},
     1,
     2,
 )
-"""What a message may ask for: flags, or a number of spans."""
+"""What a message may ask for: flags, those that switch it off twice as often, or a number of spans."""
 
 
 def flags_of(code: bytes, content: object) -> dict[str, Any]:

@@ -139,46 +139,61 @@ _SIZE = 256
 _SHARE = 40
 
 
-def _table(own: Iterable[str], refused: Collection[str] = ()) -> tuple[Piece, ...]:
-    """All pieces in their order; what belongs to one template fills the places that are left."""
-    before: tuple[str, ...] = (
-        *_LETTERS,
-        *_LETTERS,
-        *_LETTERS,
-        *_WHITESPACE,
-        *_WHITESPACE[:5],
-        *_PROSE,
-        *_PROSE,
-        *_SCRIPTS,
-        *_EMOJI,
-        *DECOMPOSED,
-        *_RIGHT_TO_LEFT,
-        *_SENTENCEPIECE,
-        *_CONTROLS,
-        *_CODE,
-        *ROLE_MARKERS,
-        *TAGS,
-    )
-    room = _SIZE - len(before) - len(_STEPS)
-    chosen = tuple(dict.fromkeys(own))[:room] or ROLE_MARKERS
-    repeated = (chosen * (room // len(chosen) + 1))[:room]
-    allowed = ("a" if piece in refused else piece for piece in before)
-    return (*allowed, *sorted(repeated, key=chosen.index), *_STEPS)
+_TEXT: tuple[str, ...] = (
+    *_LETTERS,
+    *_LETTERS,
+    *_WHITESPACE,
+    *_WHITESPACE[:5] * 3,
+    *_PROSE,
+    *_PROSE,
+    *_SCRIPTS,
+    *_EMOJI,
+    *DECOMPOSED,
+    *DECOMPOSED[:4],
+    *_RIGHT_TO_LEFT,
+    *_SENTENCEPIECE,
+    *_CONTROLS,
+    *_CODE,
+)
+_MARKERS = (*ROLE_MARKERS, *TAGS)
+_ROOM = _SIZE - len(_TEXT) - len(_STEPS)
 
 
-PIECES: tuple[Piece, ...] = _table(())
+def _table(more: Sequence[str], own: Sequence[str], refused: Collection[str] = ()) -> tuple[Piece, ...]:
+    """All pieces in their order: texts, `more` of them, what belongs to one template, and steps."""
+    allowed = ("a" if piece in refused else piece for piece in (*_TEXT, *more))
+    return (*allowed, *own, *_STEPS)
+
+
+def _filled(pieces: Iterable[str], room: int) -> tuple[str, ...]:
+    """The first pieces, each as often as the others as far as the room goes, equal ones next to each other."""
+    chosen = tuple(dict.fromkeys(pieces))[:room]
+    repeated = (chosen * (room // max(len(chosen), 1) + 1))[:room]
+    return tuple(sorted(repeated, key=chosen.index))
+
+
+_OWN = _ROOM - len(_MARKERS)
+
+PIECES: tuple[Piece, ...] = _table(_MARKERS, _filled(ROLE_MARKERS, _OWN))
 """The pieces without a template: of every class of text, and markers of well-known formats."""
 
 
 @lru_cache(maxsize=1024)
-def pieces_for(traits: TemplateTraits) -> tuple[Piece, ...]:
+def pieces_for(traits: TemplateTraits, *, markers: bool = True) -> tuple[Piece, ...]:
     """The pieces for one template: its vocabulary's special tokens and its own literals, and nothing that it refuses.
 
-    Special tokens and literals share the places as far as there are enough of both.
+    What the template prints between messages has two fifths of the places; special tokens and literals share the
+    others as far as there are enough of both. Without `markers` there is prose and code instead.
     """
+    if not markers:
+        return _table(
+            (*_PROSE, *_SCRIPTS), _filled((*_WHITESPACE, *_CODE), _ROOM - len(_PROSE) - len(_SCRIPTS)), traits.refused
+        )
+    seams = _filled(traits.seams, 2 * _OWN // 5)
     half = _SHARE // 2
     tokens, literals = traits.tokens, traits.literals
-    return _table((*tokens[:half], *literals[:half], *tokens[half:], *literals[half:]), traits.refused)
+    others = (*tokens[:half], *literals[:half], *tokens[half:], *literals[half:]) or ROLE_MARKERS
+    return _table(_MARKERS, (*seams, *_filled(others, _OWN - len(seams))), traits.refused)
 
 
 _RANGES = (

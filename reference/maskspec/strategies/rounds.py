@@ -17,7 +17,20 @@ from hypothesis import strategies as st
 from maskspec.shapes import Capability, TemplateTraits
 from maskspec.strategies.drafts import AGAIN, Call, Draft, Form, Result
 
-__all__ = ["CODES", "Round", "as_first", "call_forms", "choose", "closings", "openings", "rounds"]
+__all__ = [
+    "CODES",
+    "NO_REASONING",
+    "Reasoning",
+    "Round",
+    "as_first",
+    "call_forms",
+    "choose",
+    "closings",
+    "openings",
+    "prints_reasoning",
+    "rounds",
+    "ways_of_reasoning",
+]
 
 T = TypeVar("T")
 Round = tuple[Draft, ...]
@@ -77,11 +90,31 @@ def call_forms(traits: TemplateTraits) -> tuple[Form, ...]:
     return printed or tuple(form for capability, form in _CALL_FORMS if capability in traits.ignored)
 
 
-def _menu(traits: TemplateTraits, *, with_tools: bool, flagged: bool) -> _Menu:
+Reasoning = tuple[Form | None, ...]
+"""Where the answers of one conversation may have their reasoning, as often as it is to be drawn; None: nowhere."""
+
+NO_REASONING: Reasoning = (None,)
+"""No answer reasons."""
+
+
+def prints_reasoning(traits: TemplateTraits) -> bool:
+    """Whether a template prints reasoning from a field of its own."""
+    return any(traits.able(capability) for capability, _ in _FIELDS)
+
+
+@lru_cache(maxsize=1024)
+def ways_of_reasoning(traits: TemplateTraits) -> Sequence[Reasoning]:
+    """Conversations that keep to one form of reasoning, and those that mix all of them."""
+    printed = tuple(form for capability, form in _FIELDS if traits.able(capability))
+    ignored = tuple(form for capability, form in _FIELDS if capability in traits.ignored)[:1]
+    forms = (*printed[:1], *printed[:1], *printed, *printed, Form.INLINE, *ignored)
+    return (*((None, form, form) for form in forms), (None, None, None, Form.INLINE, *printed, *printed, *ignored))
+
+
+def _menu(traits: TemplateTraits, *, with_tools: bool, reasoning: Reasoning, flagged: bool) -> _Menu:
     able, weight = traits.able, traits.weight
-    printed = tuple(form for capability, form in _FIELDS if able(capability))
-    ignored = tuple(form for capability, form in _FIELDS if capability in traits.ignored)
-    usual = 5 if any(able(capability) for capability, _ in _CALL_FORMS) else 1
+    beside = (None, *(form for form in reasoning if form is not Form.INLINE))
+    usual = 8 if any(able(capability) for capability, _ in _CALL_FORMS) else 1
     kinds = ["plain"] * 5
     kinds += ["tools"] * usual * with_tools
     kinds += ["two questions"] * weight(Capability.CONSECUTIVE_QUESTIONS)
@@ -92,8 +125,8 @@ def _menu(traits: TemplateTraits, *, with_tools: bool, flagged: bool) -> _Menu:
     results += [Result(Form.PARTS)] * weight(Capability.LIST_RESULTS)
     return _Menu(
         rounds=tuple(kinds),
-        reasoning=(*(None,) * 5, Form.INLINE, *printed, *printed, *ignored[:1]),
-        call_reasoning=(None, None, *printed, *ignored[:1]) if weight(Capability.CALLS_WITH_REASONING) else (None,),
+        reasoning=reasoning,
+        call_reasoning=beside if weight(Capability.CALLS_WITH_REASONING) else (None,),
         call_contents=tuple(content for capability, content in _CALL_CONTENTS if weight(capability)),
         call_forms=call_forms(traits),
         call_counts=(1, 1, 2, 3) if weight(Capability.PARALLEL_CALLS) else (1,),
@@ -175,12 +208,14 @@ def _flagged(draw: st.DrawFn, menu: _Menu, drafts: Sequence[Draft]) -> Round:
 
 
 @lru_cache(maxsize=1024)
-def rounds(traits: TemplateTraits, *, with_tools: bool, flagged: bool) -> st.SearchStrategy[Round]:
+def rounds(
+    traits: TemplateTraits, *, with_tools: bool, reasoning: Reasoning, flagged: bool
+) -> st.SearchStrategy[Round]:
     """Rounds for a template, the first one like every other, so that Hypothesis can leave out any of them.
 
     `as_first` makes a first round of one that leans on a round before it.
     """
-    menu = _menu(traits, with_tools=with_tools, flagged=flagged)
+    menu = _menu(traits, with_tools=with_tools, reasoning=reasoning, flagged=flagged)
     exchanges = _exchanges(menu)
 
     @st.composite
@@ -216,12 +251,14 @@ def openings(traits: TemplateTraits) -> st.SearchStrategy[Round]:
 
 
 @lru_cache(maxsize=1024)
-def closings(traits: TemplateTraits, *, with_tools: bool, flagged: bool) -> st.SearchStrategy[Round]:
+def closings(
+    traits: TemplateTraits, *, with_tools: bool, reasoning: Reasoning, flagged: bool
+) -> st.SearchStrategy[Round]:
     """What stands after the last round: usually nothing, or else something that waits for an answer."""
-    menu = _menu(traits, with_tools=with_tools, flagged=flagged)
+    menu = _menu(traits, with_tools=with_tools, reasoning=reasoning, flagged=flagged)
     options = ["nothing"] * 8
     if traits.weight(Capability.MULTI_TURN):
-        options += ["question"] * traits.weight(Capability.TRAILING_USER)
+        options += ["question"] * traits.weight(Capability.TRAILING_USER, 2)
         options += ["call"] * traits.weight(Capability.TRAILING_CALL) * with_tools
         options += ["result"] * traits.weight(Capability.TRAILING_RESULT) * with_tools
 
