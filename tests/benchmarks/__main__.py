@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 from tests.benchmarks.cases import CASES as MASKING
+from tests.benchmarks.detection import detection
 from tests.benchmarks.harness import overhead, processes, workers
 from tests.benchmarks.measure import table
 
-CASES = (*MASKING, overhead, processes, workers)
+CASES = (*MASKING, overhead, processes, workers, detection)
 
 
 def main(wanted: list[str]) -> int:
