@@ -8,14 +8,15 @@ messages are selected; that is the policy's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import NamedTuple
 
-from maskspec.prompts import MARKER_LOOKS, GenerationPrompt, GenerationPrompts, common_prefix
+from maskspec.markers import MARKER_REACH, markers_of
+from maskspec.prompts import GenerationPrompt, GenerationPrompts, common_prefix
 from maskspec.rendering import OriginKind, Rendering, Span
+from maskspec.stretches import Stretch, stretches
 from maskspec.tokens import SpecialTokens
 
 __all__ = ["Segment", "Segmentation", "Zone", "segment"]
@@ -93,22 +94,6 @@ def segment(
     return divider.divide()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Consecutive spans of one owner."""
-
-    owner: int | None
-    spans: Sequence[Span]
-
-    @property
-    def start(self) -> int:
-        return self.spans[0].start
-
-    @property
-    def end(self) -> int:
-        return self.spans[-1].end
-
-
 class _Divider:
     def __init__(
         self,
@@ -122,8 +107,8 @@ class _Divider:
         self.roles = roles
         self.generated = generated
         self.prompts = prompts
-        self.stretches = _stretches(rendering.spans)
-        markers = _markers(
+        self.stretches = stretches(rendering.spans)
+        markers = markers_of(
             special_tokens.added,
             special_tokens.special,
             tuple(filter(None, (*special_tokens.stops, special_tokens.eos))),
@@ -180,7 +165,7 @@ class _Divider:
                 return
         self.segments.append(Segment(start, end, zone, message, certain))
 
-    def _after_bos(self, stretch: _Stretch) -> tuple[_Stretch, int]:
+    def _after_bos(self, stretch: Stretch) -> tuple[Stretch, int]:
         """The first stretch without the beginning-of-sequence token, which nobody generates; and where that starts."""
         found = self.bos.match(self.text)
         first, *rest = stretch.spans
@@ -191,9 +176,9 @@ class _Divider:
         if begin > first.end or not spans:
             return stretch, stretch.start
         self._add(0, begin, Zone.CONTEXT, None)
-        return _Stretch(stretch.owner, spans), begin
+        return Stretch(stretch.owner, spans), begin
 
-    def _after_default_prompt(self, stretch: _Stretch, start: int) -> tuple[_Stretch, int]:
+    def _after_default_prompt(self, stretch: Stretch, start: int) -> tuple[Stretch, int]:
         """The first message's stretch without what the template prints ahead of its header: a default system prompt.
 
         The prompt of no messages lacks it, since the template prints it with the first one.
@@ -205,12 +190,12 @@ class _Divider:
             if begin > start and not self.text.startswith(added, start):
                 self._add(start, begin, Zone.CONTEXT, None)
                 kept = [span for span in stretch.spans if span.end > begin]
-                return _Stretch(0, [kept[0]._replace(start=max(begin, kept[0].start)), *kept[1:]]), begin
+                return Stretch(0, [kept[0]._replace(start=max(begin, kept[0].start)), *kept[1:]]), begin
         return stretch, start
 
     # The opening
 
-    def _opening(self, stretch: _Stretch, zones: Sequence[Zone | None], owner: int) -> tuple[int, bool]:
+    def _opening(self, stretch: Stretch, zones: Sequence[Zone | None], owner: int) -> tuple[int, bool]:
         """Where the opening of a message ends, and whether a generation prompt confirms it."""
         limit = next((span.start for span, zone in zip(stretch.spans, zones, strict=True) if zone), None)
         if self.roles[owner] not in self.generated:
@@ -234,7 +219,7 @@ class _Divider:
         end = self._outside_markers(stretch.start, end if limit is None else min(end, limit), prompt.header)
         return end, end == stretch.start
 
-    def _supplied(self, stretch: _Stretch, prompt: GenerationPrompt, limit: int | None) -> int:
+    def _supplied(self, stretch: Stretch, prompt: GenerationPrompt, limit: int | None) -> int:
         """The end of what the generation prompt supplies of a region: the longest agreement with it."""
         furthest = stretch.start
         for added in prompt.added:
@@ -246,7 +231,7 @@ class _Divider:
                 break
         return furthest
 
-    def _leading_literal(self, stretch: _Stretch, limit: int | None) -> int:
+    def _leading_literal(self, stretch: Stretch, limit: int | None) -> int:
         """The end of the leading literal; for a message without sources, of its first marker and line."""
         if limit is not None:
             return limit
@@ -254,7 +239,7 @@ class _Divider:
         after_header = header[-1].end if header else stretch.start
         return self._first(self.declared_stops, after_header, stretch.end)[0]
 
-    def _agreement(self, stretch: _Stretch, added: str) -> int:
+    def _agreement(self, stretch: Stretch, added: str) -> int:
         """Where the text of a region stops agreeing with what the generation prompt adds.
 
         The added text may begin with the close of the previous turn, which the
@@ -272,8 +257,8 @@ class _Divider:
 
     def _outside_markers(self, start: int, end: int, supplied: str) -> int:
         """Move the end of an opening back to the start of a marker that it would cut."""
-        window = max(start, end - _MARKER_REACH)
-        for found in self.markers.finditer(self.text, window, min(len(self.text), end + _MARKER_REACH)):
+        window = max(start, end - MARKER_REACH)
+        for found in self.markers.finditer(self.text, window, min(len(self.text), end + MARKER_REACH)):
             if found.start() < end < found.end():
                 end = max(start, found.start())
                 break
@@ -288,7 +273,7 @@ class _Divider:
 
     # The body
 
-    def _body(self, stretch: _Stretch, zones: Sequence[Zone | None], owner: int, opening_end: int) -> int:
+    def _body(self, stretch: Stretch, zones: Sequence[Zone | None], owner: int, opening_end: int) -> int:
         """Zones from the opening to the last source character; returns where that is."""
         body_end = max((span.end for span, zone in zip(stretch.spans, zones, strict=True) if zone), default=opening_end)
         position = opening_end
@@ -303,7 +288,7 @@ class _Divider:
 
     # The stop
 
-    def _ending(self, stretch: _Stretch, owner: int, start: int, position: int) -> int:
+    def _ending(self, stretch: Stretch, owner: int, start: int, position: int) -> int:
         """Zones after the last source character; returns how many characters of the next stretch the stop takes."""
         end = stretch.end
         literal = self._closing_literal(stretch, start)
@@ -337,7 +322,7 @@ class _Divider:
         self._add(visible, end, Zone.TAIL, owner)
         return 0
 
-    def _last_of_turn(self, stretch: _Stretch, owner: int, start: int, end: int) -> tuple[int, int]:
+    def _last_of_turn(self, stretch: Stretch, owner: int, start: int, end: int) -> tuple[int, int]:
         """The stop after one behind which the turn goes on: with a header of its own, as a generation prompt gives."""
         while self.text[end : stretch.end].strip():
             headers = self.prompts.before(owner, stretch.start).added
@@ -350,7 +335,7 @@ class _Divider:
             start, end = found
         return start, end
 
-    def _closing_literal(self, stretch: _Stretch, start: int) -> int:
+    def _closing_literal(self, stretch: Stretch, start: int) -> int:
         """Where the template's own text begins after the last source character."""
         for span in stretch.spans:
             if span.start >= start and span.origin.kind in (OriginKind.MESSAGE, OriginKind.TOOL):
@@ -384,42 +369,6 @@ class _Divider:
         return found.span() if found else nothing
 
 
-_MARKER_REACH = 200
-"""Characters around an opening's end in which a marker may be cut; no known marker is longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Markers:
-    """Patterns of a vocabulary: declared stops, special tokens that can end a turn, what an opening may not cut."""
-
-    stops: re.Pattern[str]
-    special: re.Pattern[str]
-    cut_points: re.Pattern[str]
-    bos: re.Pattern[str]
-
-
-@lru_cache(maxsize=256)
-def _markers(
-    added: tuple[str, ...],
-    special: tuple[str, ...],
-    stops: tuple[str, ...],
-    never_stops: tuple[str, ...],
-    bos: str | None,
-) -> _Markers:
-    return _Markers(
-        stops=_any_of(stops),
-        special=_any_of(token for token in special if token in stops or token not in never_stops),
-        cut_points=_any_of(added, *MARKER_LOOKS),
-        bos=_any_of([bos] if bos else []),
-    )
-
-
-def _any_of(tokens: Iterable[str], *patterns: str) -> re.Pattern[str]:
-    """A pattern for any of the tokens, the longest first, or of further patterns; it matches nothing when empty."""
-    spelled = sorted({token for token in tokens if token.strip()}, key=lambda token: (-len(token), token))
-    return re.compile("|".join([*map(re.escape, spelled), *patterns]) or r"(?!)")
-
-
 def _is_foreign(span: Span, owner: int) -> bool:
     """Whether a span repeats a tool schema, or another message than the one whose region it stands in."""
     origin = span.origin
@@ -445,61 +394,3 @@ def _zone_of_field(field: str | int) -> Zone | None:
     if field in _REASONING_FIELDS:
         return Zone.REASONING
     return Zone.TOOL_CALL if field in _CALL_FIELDS else Zone.CONTENT
-
-
-def _stretches(spans: Sequence[Span]) -> list[_Stretch]:
-    """Spans grouped by owner; text of nobody between two stretches of one message belongs to it.
-
-    What a later message quotes stands in the region of that message, unless
-    the quotation is the only place where the earlier one is printed (a system
-    prompt merged into the first user turn).
-    """
-    printed = {span.origin.message for span in spans if _is_source(span) and span.origin.quoted_in is None}
-    groups: list[tuple[int | None, list[Span]]] = []
-    for span in spans:
-        owner = span.origin.message
-        if span.origin.quoted_in is not None and owner in printed:
-            owner = span.origin.quoted_in
-        if groups and groups[-1][0] == owner:
-            groups[-1][1].append(span)
-        elif len(groups) >= 2 and groups[-1][0] is None and groups[-2][0] == owner and owner is not None:
-            groups[-2][1].extend(groups.pop()[1])
-            groups[-1][1].append(span)
-        else:
-            groups.append((owner, [span]))
-    return [_Stretch(owner, tuple(members)) for owner, members in _without_strays(groups)]
-
-
-def _without_strays(groups: list[tuple[int | None, list[Span]]]) -> list[tuple[int | None, list[Span]]]:
-    """The same with stray literals given to the message in whose midst they stand.
-
-    A template that loops over all messages inside one of them, to look for a call say, prints literals that belong to
-    the message of the inner loop. No source character of it is near, so they are no region of it. A header that such a
-    literal parts from its message is none: it stands behind an earlier message, and sources of that do not follow.
-    """
-    at_home = {owner for owner, spans in groups if owner is not None and any(map(_is_source, spans))}
-    kept: list[tuple[int | None, list[Span]]] = []
-    for position, (owner, spans) in enumerate(groups):
-        around, following = (
-            (kept[-1][0], groups[position + 1]) if kept and position + 1 < len(groups) else (None, (None, []))
-        )
-        stray = (
-            owner in at_home
-            and around is not None
-            and around == following[0]
-            and (_before(owner, around) or any(map(_is_source, following[1])))
-            and not any(map(_is_source, spans))
-        )
-        if kept and (stray or kept[-1][0] == owner):
-            kept[-1][1].extend(spans)
-        else:
-            kept.append((owner, spans))
-    return kept
-
-
-def _before(owner: int | None, other: int) -> bool:
-    return owner is not None and owner < other
-
-
-def _is_source(span: Span) -> bool:
-    return span.origin.kind is OriginKind.MESSAGE
