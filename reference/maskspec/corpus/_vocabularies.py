@@ -1,7 +1,7 @@
 """Turns a vocabulary file of a package into a transformers tokenizer.
 
-The packages keep vocabularies in four forms (see `Format`), and the special
-tokens of three of them stand in the code of the package or in the model's
+The packages keep vocabularies in several forms (see `Format`), and the special
+tokens of most of them stand in the code of the package or in the model's
 configuration, not in the file. The manifest lists them.
 """
 
@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from maskspec.corpus._gguf import TokenType, read_gguf
 from maskspec.corpus._libraries import need, transformers_major
 from maskspec.corpus._manifest import Format, Vocabulary
 from maskspec.corpus._own import prepend_bos, sentencepiece_slow
@@ -21,10 +25,13 @@ from maskspec.errors import CorpusError
 
 __all__ = ["build_vocabulary", "has_slow"]
 
+_PIECES = (Format.SENTENCEPIECE, Format.SPLINTR_PIECES)
+_FILLER = re.compile(r"\[PAD\d+\]")
+
 
 def has_slow(vocabulary: Vocabulary) -> bool:
     """Whether a slow implementation exists beside the fast one."""
-    return vocabulary.format is Format.SENTENCEPIECE
+    return vocabulary.format in _PIECES
 
 
 def build_vocabulary(
@@ -44,8 +51,10 @@ def build_vocabulary(
     legacy = vocabulary.legacy if legacy is None else legacy
     purpose = f"the vocabulary {vocabulary.name}"
     try:
-        if vocabulary.format is Format.SENTENCEPIECE:
-            raw = _sentencepiece(path, variables=variables, slow=slow, legacy=legacy, purpose=purpose)
+        if vocabulary.format in _PIECES:
+            raw = _sentencepiece(vocabulary, path, variables=variables, slow=slow, legacy=legacy, purpose=purpose)
+        elif vocabulary.format is Format.GGUF:
+            raw = _gguf(vocabulary, path, variables, purpose)
         elif vocabulary.format is Format.HUGGINGFACE:
             raw = _fast(need("tokenizers", purpose=purpose).Tokenizer.from_file(str(path)), variables, purpose)
         else:
@@ -62,26 +71,47 @@ def _fast(backend: Any, variables: Mapping[str, str], purpose: str) -> Any:
     )
 
 
-def _sentencepiece(path: Path, *, variables: Mapping[str, str], slow: bool, legacy: bool, purpose: str) -> Any:
+def _sentencepiece(
+    vocabulary: Vocabulary, path: Path, *, variables: Mapping[str, str], slow: bool, legacy: bool, purpose: str
+) -> Any:
     processor = need("sentencepiece", purpose=purpose).SentencePieceProcessor(model_file=str(path))
     pieces = range(processor.get_piece_size())
     control = [processor.id_to_piece(index) for index in pieces if processor.is_control(index)]
     if slow:
-        return sentencepiece_slow(path, legacy=legacy, prefix=True, variables=variables, added=control)
+        raw = sentencepiece_slow(path, legacy=legacy, prefix=True, variables=variables)
+        _add(raw, (*control, *vocabulary.tokens), vocabulary, purpose)
+        return raw
     transformers = need("transformers", purpose=purpose)
-    settings = {"legacy": legacy, "add_prefix_space": True, "clean_up_tokenization_spaces": False, **variables}
+    settings = {"legacy": legacy, "add_prefix_space": True, "clean_up_tokenization_spaces": False}
+    # A variable that is no piece would be added first, out of the order of ids.
+    early = {name: token for name, token in variables.items() if token not in vocabulary.tokens}
     if transformers_major() >= 5:
         module = need("transformers.tokenization_utils_sentencepiece", purpose=purpose)
-        vocabulary, _, merges = module.SentencePieceExtractor(str(path)).extract(True)
-        raw = transformers.LlamaTokenizer(vocab=vocabulary, merges=merges, **settings)
+        pieces_by_id, _, merges = module.SentencePieceExtractor(str(path)).extract(True)
+        raw = transformers.LlamaTokenizer(vocab=pieces_by_id, merges=merges, **settings, **early)
     else:
         need("google.protobuf", purpose=purpose)
-        raw = transformers.LlamaTokenizerFast(vocab_file=str(path), from_slow=True, **settings)
-    tokenizers = need("tokenizers", purpose=purpose)
-    raw.add_tokens(
-        [tokenizers.AddedToken(piece, normalized=False, special=True) for piece in control], special_tokens=True
-    )
+        raw = transformers.LlamaTokenizerFast(vocab_file=str(path), from_slow=True, **settings, **early)
+    _add(raw, (*control, *vocabulary.tokens), vocabulary, purpose)
+    for name in variables.keys() - early.keys():
+        setattr(raw, name, variables[name])
     return raw
+
+
+def _add(raw: Any, tokens: Sequence[str], vocabulary: Vocabulary, purpose: str) -> None:
+    added = [_added_token(token, vocabulary, purpose) for token in tokens]
+    for special, group in groupby(added, key=lambda token: bool(token.special)):
+        raw.add_tokens(list(group), special_tokens=special)
+
+
+def _added_token(token: str, vocabulary: Vocabulary, purpose: str) -> Any:
+    return need("tokenizers", purpose=purpose).AddedToken(
+        token,
+        normalized=False,
+        special=token not in vocabulary.plain,
+        lstrip=token in vocabulary.left,
+        rstrip=token in vocabulary.right,
+    )
 
 
 def _ranked(vocabulary: Vocabulary, path: Path, variables: Mapping[str, str], purpose: str) -> Any:
@@ -100,49 +130,66 @@ def _ranked(vocabulary: Vocabulary, path: Path, variables: Mapping[str, str], pu
         pattern, first_id, first_special = vocabulary.pattern, 0, len(ranks)
         size = vocabulary.size - len(ranks) if vocabulary.size else len(vocabulary.tokens)
     special = list(vocabulary.tokens)
-    special += [vocabulary.reserved.format(vocabulary.reserved_from + place) for place in range(size - len(special))]
+    named = len(special) + len(vocabulary.last)
+    special += [vocabulary.reserved.format(vocabulary.reserved_from + place) for place in range(size - named)]
+    special += vocabulary.last
+    texts = {token.decode("latin-1").translate(_BYTE_CHARACTERS): rank for token, rank in ranks.items()}
     return _byte_level(
-        ranks,
-        pattern=pattern,
-        normalizer=vocabulary.normalizer,
-        ids=first_id,
-        special={token: first_special + place for place, token in enumerate(special)},
-        plain=vocabulary.plain,
+        vocabulary,
+        texts={text: first_id + rank for text, rank in texts.items()},
+        merges=_merges(texts),
+        ignore_merges=True,
+        patterns=(pattern,),
+        added={token: first_special + place for place, token in enumerate(special)},
+        variables=variables,
+        purpose=purpose,
+    )
+
+
+def _gguf(vocabulary: Vocabulary, path: Path, variables: Mapping[str, str], purpose: str) -> Any:
+    found = read_gguf(path)
+    wanted = (TokenType.CONTROL, TokenType.USER_DEFINED)
+    ids = {token: number for number, token in enumerate(found.tokens) if not _FILLER.fullmatch(token)}
+    added = {token: number for token, number in ids.items() if found.types[number] in wanted}
+    plain = tuple(token for token, number in added.items() if found.types[number] == TokenType.USER_DEFINED)
+    return _byte_level(
+        replace(vocabulary, plain=plain),
+        texts={token: number for token, number in ids.items() if token not in added},
+        merges=list(found.merges),
+        ignore_merges=False,
+        patterns=vocabulary.patterns,
+        added=added,
         variables=variables,
         purpose=purpose,
     )
 
 
 def _byte_level(
-    ranks: Mapping[bytes, int],
+    vocabulary: Vocabulary,
     *,
-    pattern: str,
-    normalizer: str,
-    ids: int,
-    special: Mapping[str, int],
-    plain: Sequence[str],
+    texts: Mapping[str, int],
+    merges: list[tuple[str, str]],
+    ignore_merges: bool,
+    patterns: Sequence[str],
+    added: Mapping[str, int],
     variables: Mapping[str, str],
     purpose: str,
 ) -> Any:
     tokenizers = need("tokenizers", purpose=purpose)
-    texts = {token.decode("latin-1").translate(_BYTE_CHARACTERS): rank for token, rank in ranks.items()}
-    vocabulary = {text: ids + rank for text, rank in texts.items()} | dict(special)
     backend = tokenizers.Tokenizer(
-        tokenizers.models.BPE(vocab=vocabulary, merges=_merges(texts), fuse_unk=False, ignore_merges=True)
+        tokenizers.models.BPE(vocab={**texts, **added}, merges=merges, fuse_unk=False, ignore_merges=ignore_merges)
     )
-    if normalizer:
-        backend.normalizer = getattr(tokenizers.normalizers, normalizer)()
+    if vocabulary.normalizer:
+        backend.normalizer = getattr(tokenizers.normalizers, vocabulary.normalizer)()
+    splits = [tokenizers.pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="isolated") for pattern in patterns]
     backend.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
-        [
-            tokenizers.pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="isolated"),
-            tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
+        [*splits, tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     backend.decoder = tokenizers.decoders.ByteLevel()
     backend.post_processor = tokenizers.processors.ByteLevel(trim_offsets=False)
-    for token in special:
-        added = tokenizers.AddedToken(token, normalized=False, special=token not in plain)
-        (backend.add_tokens if token in plain else backend.add_special_tokens)([added])
+    for token in added:
+        each = _added_token(token, vocabulary, purpose)
+        (backend.add_special_tokens if each.special else backend.add_tokens)([each])
     raw = _fast(backend, variables, purpose)
     if variables.get("bos_token"):
         prepend_bos(raw)

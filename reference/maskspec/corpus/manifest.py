@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from maskspec.corpus._collections import collection_template, collection_templates, folder_digest
-from maskspec.corpus._manifest import Manifest, Package, read_manifest
-from maskspec.corpus.packages import locate, sha256
+from maskspec.corpus._manifest import Manifest, read_manifest
+from maskspec.corpus._sources import published_hash
+from maskspec.corpus.packages import sha256
 from maskspec.data import data_path
 from maskspec.errors import CorpusError, MissingPackageError
 
@@ -52,8 +53,7 @@ def current_hashes(manifest: Manifest, root: Path) -> tuple[Hashes, list[str]]:
         record("collection", name, "count", partial(_count, name))
         record("collection", name, "sha256", partial(_digest, name))
     for name, vocabulary in manifest.vocabularies.items():
-        package = manifest.packages[vocabulary.package]
-        record("vocabulary", name, "sha256", partial(_package_file, package, vocabulary.file))
+        record("vocabulary", name, "sha256", partial(published_hash, vocabulary, manifest.packages[vocabulary.package]))
     for name, pair in manifest.pairs.items():
         record("pair", name, "template_sha256", partial(_template_hash, pair.template))
     return found, missing
@@ -65,10 +65,6 @@ def _count(collection: str) -> int:
 
 def _digest(collection: str) -> str:
     return folder_digest(collection_templates(collection))
-
-
-def _package_file(package: Package, file: str) -> str:
-    return sha256(locate(package, file))
 
 
 def _template_hash(reference: str) -> str:

@@ -28,6 +28,8 @@ class Kind(Enum):
     """An own template with an own small tokenizer; always available."""
     PACKAGE = "package"
     """A real vocabulary with its own template, read from installed packages."""
+    ADDED = "added"
+    """As `PACKAGE`, but the vocabulary is a file that `maskspec corpus add` fetched from an archive."""
     LOCAL = "local"
     """A folder, file or hub id that the user named."""
 
