@@ -421,3 +421,18 @@ class TestWrap:
         )
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert found.stdout.strip() == "set()"
+
+
+def test_runs_of_blanks_among_the_added_tokens_spell_spaces() -> None:
+    """As in Gemma's vocabulary: two spaces become one added token, which the decoder turns into spaces again."""
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import decoders, models, normalizers
+
+    backend = Backend(models.BPE(vocab={"▁▁": 0, "a": 1, "▁": 2}, merges=[]))
+    backend.normalizer = normalizers.Replace(" ", "▁")
+    backend.decoder = decoders.Replace("▁", " ")
+    backend.add_tokens(["▁▁", "<end>"])
+    tokenizer = wrap(backend)
+    ids = tokenizer.encode("a  a<end>").ids
+    assert list(ids) == [1, 0, 1, 3]
+    assert tokenizer.surfaces(ids) == [b"a", b"  ", b"a", b"<end>"]

@@ -107,10 +107,12 @@ class BackendAdapter(Adapter):
 
     def _surface(self, token_id: int) -> bytes:
         added: dict[int, str] = self._remember("added", self._special_key(), self._added_tokens)
-        if token_id in added:
-            return added[token_id].encode("utf-8")
         spelling: Spelling = self._remember("spelling", None, self._find_spelling)
-        return spelling.surface(self.token(token_id))
+        if token_id not in added:
+            return spelling.surface(self.token(token_id))
+        # Gemma lists runs of blanks among its added tokens, and decodes them as any other piece.
+        blank = spelling.blanks and not added[token_id].strip("▁")
+        return spelling.surface(added[token_id]) if blank else added[token_id].encode("utf-8")
 
     def _find_spelling(self) -> Spelling:
         """Read the vocabulary's conventions off the parts that undo them (the decoder) or apply them."""
