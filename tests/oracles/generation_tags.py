@@ -124,14 +124,6 @@ EXPECTED: Mapping[str, frozenset[Difference]] = {
 """Which differences each template shows; written by hand after reading the template."""
 
 
-IN_LONGER_CONVERSATIONS: Mapping[str, frozenset[Difference]] = {
-    "deepseek_r1_distill_training": frozenset({Difference.UNCONFIRMED_OPENING}),
-    "deepseekv3_training": frozenset({Difference.UNCONFIRMED_OPENING}),
-}
-"""Differences that the fixed shapes do not reach: after a second tool round these print the end of the tools' output with
-the answer, and their generation prompt after a tool message is empty."""
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One conversation of the comparison."""
