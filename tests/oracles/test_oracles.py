@@ -41,7 +41,7 @@ def on_fixed_shapes(name: str, pair: str) -> Comparison:
 def test_every_disagreement_on_fixed_shapes_has_a_class(name: str, pair: str) -> None:
     found = on_fixed_shapes(name, pair)
     assert found.unexplained == []
-    assert found.conversations >= 4
+    assert found.conversations > 0
     assert found.tokens > 0
 
 

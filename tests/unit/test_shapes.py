@@ -227,6 +227,17 @@ def test_markers_that_a_template_refuses_are_not_offered() -> None:
     assert "<|im_end|>" not in found.literals
 
 
+def test_a_template_that_takes_no_plain_text_refuses_no_marker() -> None:
+    """What it refuses is the plain text; as parts it may print every marker."""
+    template = "{% for m in messages %}{{ m.role }}{{ m.content | first | attr('text') }}{% endfor %}"
+    assert traits(template, tokens=("<|x|>",)).refused == ()
+
+
+def test_the_texts_of_a_shape_are_what_a_template_prints_and_no_role() -> None:
+    (shape,) = [each for each in SHAPES if each.name == "content in parts"]
+    assert list(shape.texts()) == ["Two parts?", "Only one."]
+
+
 def test_schemas_are_those_that_a_template_takes() -> None:
     able = LOOP.replace("BODY", "{{ m.content }}")
     flat = tuple(number for number, schema in enumerate(SCHEMAS) if is_flat(schema))

@@ -42,8 +42,9 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
+        for key, item in value.items():
+            if key not in ("role", "type", "id", "tool_call_id"):
+                yield from _texts(item)
     elif isinstance(value, Sequence):
         for item in value:
             yield from _texts(item)

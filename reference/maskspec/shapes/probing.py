@@ -251,7 +251,9 @@ def refused_texts(
             _text(template, list(messages), None, special_tokens, template_kwargs) is None for messages in shapes
         )
 
-    return frozenset(text for text in texts if refused(text)) if refused(" ".join(texts)) else frozenset()
+    if refused("") or not refused(" ".join(texts)):
+        return frozenset()  # nothing that it takes without them, or nothing that it refuses
+    return frozenset(text for text in texts if refused(text))
 
 
 def _outcome(
