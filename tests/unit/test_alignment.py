@@ -55,6 +55,22 @@ def ranges(text: str, pieces: Sequence[str | bytes], offsets: Any = None, **opti
     return list(zip(alignment.starts, alignment.ends, strict=True))
 
 
+class Located(Vocabulary):
+    """A tokenizer without offsets that folds `½` into `1/2` and knows where its pieces came from."""
+
+    def locate(self, text: str, ids: Sequence[int]) -> Sequence[tuple[int, int]] | None:
+        assert (text, list(ids)) == ("a½", [0, 1])
+        return [(0, 1), (1, 2)]
+
+
+def test_a_tokenizer_that_normalises_is_asked_where_its_pieces_came_from() -> None:
+    encoding = Encoding(range(2), None)
+    alignment = align("a½", encoding, Located(("a", "1/2")))
+    assert (list(alignment.starts), list(alignment.ends)) == ([0, 1], [1, 2])
+    with pytest.raises(AlignmentError):
+        align("a½", encoding, Vocabulary(("a", "1/2")))
+
+
 class TestOffsets:
     def test_offsets_that_tile_the_text_are_kept(self) -> None:
         assert ranges("ab cd", ["ab", " cd"], [(0, 2), (2, 5)]) == [(0, 2), (2, 5)]
@@ -103,6 +119,21 @@ class TestOffsets:
         offsets = [(0, 2), (0, 2), (0, 2)]
         assert ranges("e\u0301", ["▁", b"\xc3", b"\xa9"], offsets) == [(0, 0), (0, 2), (0, 2)]
 
+    def test_a_prefix_space_after_other_spaces_is_a_phantom_too(self) -> None:
+        offsets = [(0, 1), (1, 3), (3, 5), (3, 5), (5, 6)]
+        expected = [(0, 1), (1, 3), (3, 3), (3, 5), (5, 6)]
+        assert ranges("a be\u0301x", ["a", "▁b", "▁", "é", "x"], offsets) == expected
+
+    def test_a_prefix_space_takes_the_skipped_space_whatever_spaces_follow(self) -> None:
+        offsets = [(1, 2), (1, 2), (2, 4)]
+        assert ranges(" 你 好", ["▁", "你", "▁好"], offsets) == [(0, 1), (1, 2), (2, 4)]
+
+    def test_a_prefix_space_of_two_takes_the_one_space_that_was_skipped(self) -> None:
+        assert ranges("a 你", ["a", "▁▁", "你"], [(0, 1), (2, 3), (2, 3)]) == [(0, 1), (1, 2), (2, 3)]
+
+    def test_a_token_that_spells_more_spaces_than_were_skipped_takes_what_there_is(self) -> None:
+        assert ranges("a b", ["a", "▁▁▁", "b"], [(0, 1), (2, 2), (2, 3)]) == [(0, 1), (1, 2), (2, 3)]
+
     def test_a_literal_blank_in_the_text_is_no_phantom(self) -> None:
         offsets = [(0, 1), (0, 1)]
         assert ranges("▁", [b"\xe2\x96", b"\x81"], offsets) == [(0, 1), (0, 1)]
@@ -118,6 +149,7 @@ class TestOffsets:
             ("ax", ["a"], [(0, 1)], "character 1"),
             ("x", [], [], "character 0"),
             ("ab", ["ab", "a"], [(0, 2), (0, 1)], "not in the order of the text"),
+            ("ab", ["ab", "a"], [(0, 2), (0, 1)], "before those of token 0 (0 to 2)"),
             ("abc", ["a", "c", "b"], [(0, 1), (2, 3), (1, 2)], "character 1, 'bc'"),
             ("ab", ["a", "b"], [(0, 1), (1, 3)], "leave the text of 2 characters"),
             ("ab", ["a", "b"], [(0, 1)], "2 ids came with 1 offsets"),

@@ -77,6 +77,8 @@ def test_phantom() -> None:
     first, _last = result.hazards
     assert first.token is not None
     assert result.tokens[first.token].text == ""
+    assert result.tokens[first.token].reason == "spells no character of the text"
+    assert [hazard.message for hazard in result.hazards] == [1, 1]
     assert "'▁'" in first.detail
     assert result.labels[first.token] == -100
     assert result.trained_text == "Yo</s>"
@@ -168,6 +170,25 @@ def test_rewritten_content_is_not_dropped(change: str) -> None:
     assert kinds(masked(template, [user("Hi"), assistant("Yes, please.\nNow.")])) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "content"), [("upper", "\N{LATIN SMALL LIGATURE FI}n"), ("striptags", "<b>Yes</b>, please.")]
+)
+def test_content_rewritten_without_a_trace_counts_as_printed(change: str, content: str) -> None:
+    """Which of its characters were printed is not known, only that something of it was."""
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content | " + change + " }}")
+    assert kinds(masked(template, [user("Hi"), assistant(content)])) == []
+
+
+@pytest.mark.parametrize(
+    ("cut", "content"),
+    [("split('</think>')[-1]", "Hm.</think>Yo"), ("split('<think>')[0]", "Yo<think>Hm.")],
+    ids=["end tag", "begin tag"],
+)
+def test_one_think_tag_in_the_content_is_enough_for_reasoning(cut: str, content: str) -> None:
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content." + cut + " }}")
+    assert kinds(masked(template, [user("Hi"), assistant(content)])) == [HazardKind.REASONING_DROPPED]
+
+
 def test_not_rendered() -> None:
     template = PLAIN.replace("{% for m in messages %}", "{% for m in messages %}{% if not m.skip %}").replace(
         "{% endfor %}", "{% endif %}{% endfor %}"
@@ -225,6 +246,30 @@ def test_generation_tags_disagree(old: str, new: str, said: str, shown: str) -> 
     assert (hazard.kind, hazard.message) == (HazardKind.GENERATION_TAGS_DISAGREE, 1)
     assert said in hazard.detail
     assert shown in hazard.detail
+
+
+def test_generation_tags_that_are_wrong_in_a_later_turn_alone() -> None:
+    template = TAGGED.replace(
+        "{% generation %}{{ m.content }}</s>{% endgeneration %}",
+        "{% if loop.last %}{{ m.content }}{% generation %}</s>{% endgeneration %}"
+        "{% else %}{% generation %}{{ m.content }}</s>{% endgeneration %}{% endif %}",
+    )
+    hazard = only(masked(template, [*HELLO, user("A"), assistant("B")]))
+    assert (hazard.kind, hazard.message) == (HazardKind.GENERATION_TAGS_DISAGREE, 3)
+    assert "which the principle trains" in hazard.detail
+
+
+def test_generation_tags_that_are_wrong_twice_in_a_turn_are_reported_once() -> None:
+    template = TAGGED.replace(
+        "{{ m.content }}</s>{% endgeneration %}", "{{ m.content[:1] }}{% endgeneration %}{{ m.content[1:] }}</s>"
+    )
+    assert only(masked(template)).message == 1
+
+
+def test_generation_tags_of_a_template_that_calls_the_assistant_model() -> None:
+    messages = [user("Hi"), {"role": "model", "content": "Yo"}]
+    policy = Policy(roles=frozenset({"model"}), generated=frozenset({"model"}))
+    assert kinds(masked(TAGGED.replace("assistant", "model"), messages, policy=policy)) == []
 
 
 def test_generation_tags_around_somebody_else() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
 from typing import Any
 
@@ -11,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskspec import Conversation, Policy, Verdict, Zone, mask
+from maskspec.alignment import Alignment
 from maskspec.corpus import embedded_pair
-from maskspec.errors import ConversationError, EmptyMaskError, TemplateRejected, TokenizerError
-from maskspec.masker import IGNORE_INDEX, Mask, Token
+from maskspec.errors import ConversationError, EmptyMaskError, TemplateLimitExceeded, TemplateRejected, TokenizerError
+from maskspec.masker import IGNORE_INDEX, Mask, Token, Tokens
+from maskspec.rendering import Limits
 from maskspec.strategies import conversations
 from tests.unit.divisions import CHATML, assistant, user
 from tests.unit.plain_tokenizer import PlainTokenizer
@@ -100,6 +103,7 @@ def test_records_are_a_sequence(small: Mask) -> None:
     assert tokens[20:] == ()
     assert [facts(token) for token in reversed(tokens)] == EXPECTED[::-1]
     assert tokens[3] in tokens
+    assert facts(tokens[-12]) == EXPECTED[0]
     for index in (12, -13):
         with pytest.raises(IndexError, match=f"token {index} of 12"):
             tokens[index]
@@ -112,6 +116,37 @@ def test_a_straddling_token_says_between_what() -> None:
     assert "opening" in token.reason
     assert "content" in token.reason
     assert result.labels[token.index] == -100
+
+
+@pytest.mark.parametrize(
+    ("merged", "zone"),
+    [("assistant\n\n", Zone.OPENING), ("\n\nA", Zone.CONTENT)],
+    ids=["mostly opening", "mostly content"],
+)
+def test_the_zone_of_a_straddling_token_is_that_of_most_of_its_characters(merged: str, zone: Zone) -> None:
+    result = mask([user("Q"), assistant("\nA")], template=CHATML, tokenizer=tokenizer(merged=[merged]))
+    (token,) = [token for token in result.tokens if token.text == merged]
+    assert token.zone is zone
+    assert token.reason == "straddles opening (ignore) and content (train)"
+
+
+def test_a_token_of_two_zones_with_one_verdict_straddles_nothing() -> None:
+    result = mask([user("Q"), assistant("A")], template=CHATML, tokenizer=tokenizer(merged=["A<|im_end|>"]))
+    (token,) = [token for token in result.tokens if token.text == "A<|im_end|>"]
+    assert (token.verdict, token.zone, token.reason) == (Verdict.TRAIN, Zone.STOP, "generated stop")
+
+
+def test_a_token_of_an_empty_text() -> None:
+    tokens = Tokens("", [7], Alignment([0], [0]), (), (Verdict.IGNORE,), ())
+    assert list(tokens) == [Token(0, 7, "", 0, 0, Zone.CONTEXT, None, Verdict.IGNORE, "the text is empty")]
+
+
+def test_the_clock_and_the_limits_reach_the_template() -> None:
+    template = CHATML + "{{ strftime_now('%Y') }}"
+    result = mask(HELLO, template=template, tokenizer=tokenizer(), clock=lambda: datetime.datetime(1999, 1, 1))
+    assert result.text.endswith("1999")
+    with pytest.raises(TemplateLimitExceeded):
+        mask(HELLO, template=CHATML, tokenizer=tokenizer(), limits=Limits(characters=20))
 
 
 @pytest.mark.parametrize(("straddling", "label"), [("train", True), ("ignore", False), ("either", False)])

