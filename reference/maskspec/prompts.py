@@ -17,7 +17,6 @@ the cache; a property test holds the two against each other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,10 +25,11 @@ from typing import Any
 from jinja2 import nodes
 
 from maskspec.errors import TemplateError, TemplateLimitExceeded
+from maskspec.markers import uncut
 from maskspec.rendering import ConversationRenderer
 from maskspec.rendering.environment import ChatEnvironment
 
-__all__ = ["MARKER_LOOKS", "GenerationPrompt", "GenerationPrompts", "Lookups", "common_prefix", "lookups"]
+__all__ = ["GenerationPrompt", "GenerationPrompts", "Lookups", "common_prefix", "lookups"]
 
 _EARLY_TURNS = 2
 """Templates treat the first turns apart (merged system prompts, defaults); later ones alike."""
@@ -115,7 +115,7 @@ class GenerationPrompts:
             return self.without_prompt(index, region_start)
         if prompt == history:
             return self.without_prompt(index, region_start)
-        beyond_history = prompt[_outside_marker(prompt, common_prefix(prompt, history)) :]
+        beyond_history = prompt[uncut(prompt, common_prefix(prompt, history)) :]
         if self._text.startswith(prompt[:region_start]) and len(prompt) >= region_start:
             return GenerationPrompt((prompt[region_start:], beyond_history))
         return GenerationPrompt((beyond_history,))
@@ -151,22 +151,6 @@ _LONGEST_HEADER = 500
 
 _PROBE = "maskspecprobe"
 """An answer that no template rewrites: one lower-case word."""
-
-
-MARKER_LOOKS = (r"<[^<>\s]{1,80}>", r"\[/?[A-Z_]{2,40}\]")
-"""Patterns of what looks like a marker, whether or not the vocabulary has a token for it."""
-
-_MARKER = re.compile("|".join(MARKER_LOOKS))
-_MARKER_REACH = 100
-"""Characters before a place in which a marker that it cuts may begin."""
-
-
-def _outside_marker(text: str, place: int) -> int:
-    """The place, or the start of the marker that it would cut: two texts may agree in the first letters of a marker."""
-    for found in _MARKER.finditer(text, max(0, place - _MARKER_REACH), place + _MARKER_REACH):
-        if found.start() < place < found.end():
-            return found.start()
-    return place
 
 
 def common_prefix(left: str, right: str) -> int:

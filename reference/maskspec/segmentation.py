@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from maskspec.markers import MARKER_REACH, markers_of
+from maskspec.markers import markers_of, uncut
 from maskspec.prompts import GenerationPrompt, GenerationPrompts, common_prefix
 from maskspec.rendering import OriginKind, Rendering, Span
 from maskspec.stretches import Stretch, stretches
@@ -257,11 +257,7 @@ class _Divider:
 
     def _outside_markers(self, start: int, end: int, supplied: str) -> int:
         """Move the end of an opening back to the start of a marker that it would cut."""
-        window = max(start, end - MARKER_REACH)
-        for found in self.markers.finditer(self.text, window, min(len(self.text), end + MARKER_REACH)):
-            if found.start() < end < found.end():
-                end = max(start, found.start())
-                break
+        end = uncut(self.text, end, self.markers, start=start)
         shared = self.text[start:end]
         if shared == supplied:
             return end

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from maskspec.conformance.cases import Case
 from maskspec.conformance.reports.plain import plain
 from maskspec.conformance.reports.wording import visible
 
-__all__ = ["cell", "code", "escaped", "fence", "message_lines"]
+__all__ = ["cell", "code", "escaped", "message_lines"]
 
 _LONGEST = 300
 
@@ -39,10 +39,3 @@ def message_lines(case: Case) -> Iterator[str]:
     for message in case.messages:
         line = json.dumps(plain(message))
         yield line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ... and {len(line) - _LONGEST} characters"
-
-
-def fence(lines: Sequence[str], *, language: str = "") -> Iterator[str]:
-    """The lines as a fenced block, whatever backticks they hold."""
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    mark = "`" * max(3, longest + 1)
-    yield from (f"{mark}{language}", *lines, mark)

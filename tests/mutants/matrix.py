@@ -23,13 +23,14 @@ from maskspec.conformance import PROFILES
 from maskspec.conformance.pairrun import shrink_pair
 from maskspec.conformance.profiles import Plan
 from maskspec.conformance.report import Failure
+from maskspec.conformance.reports.markdown import fence
 from maskspec.conformance.reports.plain import plain
 from maskspec.conformance.timelimit import TimeLimit
 from maskspec.rules import checked_rules
 from tests.mutants.asking import still_caught
 from tests.mutants.catalogue import MUTANTS, NOT_REPRODUCED
 from tests.mutants.history import HISTORY
-from tests.mutants.markdown import code, escaped, fence, message_lines
+from tests.mutants.markdown import code, escaped, message_lines
 from tests.mutants.measuring import loaded, measure
 from tests.mutants.telling import tell
 

@@ -8,11 +8,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from maskspec.conformance.replaying import Outcome as Replayed
+from maskspec.conformance.reports.markdown import fence
 from tests.mutants.appendix import PAGE, appendix, shown, stories, wrapped
 from tests.mutants.asking import ask, still_caught
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.history import HISTORY
-from tests.mutants.markdown import cell, code, escaped, fence
+from tests.mutants.markdown import cell, code, escaped
 from tests.mutants.matrix import TABLE, Outcomes, table
 from tests.mutants.measuring import loaded
 

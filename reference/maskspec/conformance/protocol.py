@@ -172,14 +172,19 @@ def _items(name: str, values: Any) -> tuple[Any, ...]:
     values = _plain(values)
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise AdapterError(f"{name} must be a sequence of int, not {type(values).__name__}")
-    return tuple(_plain(item) for item in values)
+    items = tuple(values)
+    return items if _are_integers(items) else tuple(map(_plain, items))
+
+
+def _are_integers(items: tuple[Any, ...]) -> bool:
+    """Whether nothing else is among them, found without looking at each in Python: this is asked for every answer."""
+    return set(map(type, items)) <= {int}
 
 
 def _integers(name: str, values: Any) -> tuple[int, ...]:
-    items = tuple(values) if isinstance(values, (list, tuple)) else _items(name, values)
-    if set(map(type, items)) <= {int}:
+    items = _items(name, values)
+    if _are_integers(items):
         return items
-    items = _items(name, items)
     for index, item in enumerate(items):
         if isinstance(item, (list, tuple)):
             raise AdapterError(f"{name} is nested; return one flat sequence (for a batch of one: {name}[0])")

@@ -182,7 +182,7 @@ def batch_equals_one_by_one(trial: Trial) -> Finding | None:
             finding = _differing(item, answer, f"conversation {position + 1} of a batch of {len(trials)}")
             if finding is not None:
                 return finding
-    return _cut_in_a_batch(trial, mixed, len(alone) - first if first else 0)
+    return _cut_in_a_batch(trial, mixed, -first % len(alone))
 
 
 def _cut_in_a_batch(trial: Trial, trials: Sequence[Trial], place: int) -> Finding | None:

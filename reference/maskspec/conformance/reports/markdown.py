@@ -9,13 +9,13 @@ whole conversations stand in fences longer than any run of backticks in them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from maskspec.conformance.report import Failure, Report
 from maskspec.conformance.reports.text import conversation_lines, replay_line, shown_rows
 from maskspec.conformance.reports.wording import MEANING, appearances, cut, meanings, smallest, visible
 
-__all__ = ["LIMIT", "as_markdown"]
+__all__ = ["LIMIT", "as_markdown", "fence"]
 
 LIMIT = 900_000
 """Bytes after which failures are only counted; the summary of one step may hold 1 MiB (GitHub's documentation)."""
@@ -34,7 +34,7 @@ def as_markdown(report: Report) -> str:
     for conflict in report.conflicts:
         lines += [f"**Adapter**: {_text(conflict.problem)} (on {_code(conflict.pair)}, {conflict.count} time(s))", ""]
         if conflict.traceback:
-            lines += ["<details><summary>Traceback</summary>", "", *_fence(conflict.traceback.rstrip().splitlines())]
+            lines += ["<details><summary>Traceback</summary>", "", *fence(conflict.traceback.rstrip().splitlines())]
             lines += ["", "</details>", ""]
     lines += _failures(report)
     lines += ["## Rules", "", *_rules(report), ""]
@@ -77,12 +77,12 @@ def _failure(failure: Failure, *, open_: bool) -> Iterator[str]:
     yield ""
     yield f"On {_code(failure.pair)}: {_text(failure.explanation)}"
     yield ""
-    yield from _fence(conversation_lines(failure, most=9), language="json")
+    yield from fence(conversation_lines(failure, most=9), language="json")
     yield ""
     if failure.rows:
         yield from _table(failure)
         yield ""
-    yield from _fence(replay_line(failure).splitlines(), language="sh")
+    yield from fence(replay_line(failure).splitlines(), language="sh")
     yield ""
     yield "</details>"
     yield ""
@@ -176,7 +176,8 @@ def _reference(match: re.Match[str]) -> str:
     return f"&#{ord(match.group())};"
 
 
-def _fence(lines: list[str], *, language: str = "") -> list[str]:
+def fence(lines: Sequence[str], *, language: str = "") -> list[str]:
+    """The lines as a fenced block, whatever backticks they hold."""
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return [f"{fence}{language}", *lines, fence]
+    mark = "`" * max(3, longest + 1)
+    return [f"{mark}{language}", *lines, mark]
