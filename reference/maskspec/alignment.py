@@ -150,7 +150,7 @@ class _Repair:
             cursor = min(reach, right)
         else:
             cursor = left
-            while cursor < right and not self.text[cursor].isspace() and not _is_separator(self.text[cursor]):
+            while cursor < right and not self.text[cursor].isspace():
                 cursor += 1
         self.ends[index] = cursor
         if cursor < right:
@@ -210,10 +210,6 @@ class _Repair:
             ):
                 ends[position] = starts[position]
         return index
-
-
-def _is_separator(character: str) -> bool:
-    return unicodedata.category(character)[0] == "Z"
 
 
 def _holds_space(text: str, start: int, end: int) -> bool:

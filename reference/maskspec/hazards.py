@@ -90,7 +90,7 @@ def conversation_hazards(
             )
     yield from _dropped_text(conversation, rendering, selected & rendered)
     if rendering.generation_ranges is not None:
-        principle = Policy(roles=policy.generated, generated=policy.generated, flags=False)
+        principle = Policy(roles=policy.generated, flags=False)
         selected = principle.selected(conversation)
         yield from _disagreeing_tags(rendering, segmentation, principle, selected, rendering.generation_ranges)
 
@@ -161,8 +161,7 @@ def _disagreeing_tags(
         while position < len(ranges) and ranges[position][1] <= part.start:
             position += 1
         tagged = sum(
-            max(0, min(end, part.end) - max(start, part.start))
-            for start, end in _overlapping(ranges, position, part.end)
+            min(end, part.end) - max(start, part.start) for start, end in _overlapping(ranges, position, part.end)
         )
         length = part.end - part.start
         if tagged != (length if verdict is Verdict.TRAIN else 0):

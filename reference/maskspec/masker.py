@@ -163,9 +163,7 @@ class Tokens(Sequence[Token]):
         if start == end:
             reason = "spells no character of the text"
         elif len({part.verdict for part in parts}) > 1:
-            reason = "straddles " + " and ".join(
-                f"{part.zone.value} ({part.verdict.value})" for part in parts if part.start < end
-            )
+            reason = "straddles " + " and ".join(f"{part.zone.value} ({part.verdict.value})" for part in parts)
         else:
             reason = main.reason
         return Token(

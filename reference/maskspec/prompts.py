@@ -117,7 +117,7 @@ class GenerationPrompts:
             return self.without_prompt(index, region_start)
         beyond_history = prompt[uncut(prompt, common_prefix(prompt, history)) :]
         if self._text.startswith(prompt[:region_start]) and len(prompt) >= region_start:
-            return GenerationPrompt((prompt[region_start:], beyond_history))
+            return GenerationPrompt(tuple(dict.fromkeys((prompt[region_start:], beyond_history))))
         return GenerationPrompt((beyond_history,))
 
     def without_prompt(self, index: int, region_start: int) -> GenerationPrompt:

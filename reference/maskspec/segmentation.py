@@ -169,14 +169,12 @@ class _Divider:
         """The first stretch without the beginning-of-sequence token, which nobody generates; and where that starts."""
         found = self.bos.match(self.text)
         first, *rest = stretch.spans
-        if found is None or first.origin.kind not in (OriginKind.LITERAL, OriginKind.VARIABLE):
+        printed = first.origin.kind in (OriginKind.LITERAL, OriginKind.VARIABLE)
+        if found is None or found.end() > first.end or not printed:
             return stretch, stretch.start
         begin = found.end()
-        spans = ([first._replace(start=begin)] if begin < first.end else []) + rest
-        if begin > first.end or not spans:
-            return stretch, stretch.start
         self._add(0, begin, Zone.CONTEXT, None)
-        return Stretch(stretch.owner, spans), begin
+        return Stretch(stretch.owner, [first._replace(start=begin), *rest]), begin
 
     def _after_default_prompt(self, stretch: Stretch, start: int) -> tuple[Stretch, int]:
         """The first message's stretch without what the template prints ahead of its header: a default system prompt.
@@ -216,7 +214,7 @@ class _Divider:
             # Before the first message there is nothing to answer, and few templates are written for that prompt.
             prompt = self.prompts.without_prompt(owner, stretch.start)
         end = stretch.start + prompt.agreed_header(self.text[stretch.start : stretch.end if limit is None else limit])
-        end = self._outside_markers(stretch.start, end if limit is None else min(end, limit), prompt.header)
+        end = self._outside_markers(stretch.start, end, prompt.header)
         return end, end == stretch.start
 
     def _supplied(self, stretch: Stretch, prompt: GenerationPrompt, limit: int | None) -> int:
@@ -249,9 +247,8 @@ class _Divider:
         best = common_prefix(region, added)
         if best == len(added):
             return stretch.start + best
-        before = self.text[stretch.start - 1] if stretch.start else ""
         for skipped in range(1, len(added)):
-            if added[skipped - 1] == before and self.text.endswith(added[:skipped], 0, stretch.start):
+            if self.text.endswith(added[:skipped], 0, stretch.start):
                 best = max(best, common_prefix(region, added[skipped:]))
         return stretch.start + best
 
@@ -288,13 +285,12 @@ class _Divider:
         """Zones after the last source character; returns how many characters of the next stretch the stop takes."""
         end = stretch.end
         literal = self._closing_literal(stretch, start)
-        if literal < end:
-            # Header fields, quotations and tool schemas after the content: only what follows them can stop the turn.
-            for span in stretch.spans:
-                if span.end > start and span.start < literal:
-                    zone = Zone.CONTEXT if _is_foreign(span, owner) else Zone.SCAFFOLD
-                    self._add(max(start, span.start), min(span.end, literal), zone, owner)
-            start = literal
+        # Header fields, quotations and tool schemas after the content: only what follows them can stop the turn.
+        for span in stretch.spans:
+            if span.end > start and span.start < literal:
+                zone = Zone.CONTEXT if _is_foreign(span, owner) else Zone.SCAFFOLD
+                self._add(max(start, span.start), min(span.end, literal), zone, owner)
+        start = literal
         generated = self.roles[owner] in self.generated
         stop_start, stop_end = self._first(self.declared_stops, start, end)
         if generated:

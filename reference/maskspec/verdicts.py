@@ -51,7 +51,7 @@ def token_verdicts(
     crossing: list[int] = []
     for start, end, verdict, weight in runs:
         first = bisect_left(starts, start)
-        last = bisect_right(ends, end, first) if first < len(ends) else first
+        last = bisect_right(ends, end, first)
         verdicts[first:last] = [verdict] * (last - first)
         if verdict is Verdict.TRAIN:
             weights[first:last] = [weight] * (last - first)
@@ -69,7 +69,7 @@ def token_verdicts(
         verdicts[index] = policy.straddling if len(decided) > 1 else decided.pop()
         if verdicts[index] is Verdict.TRAIN:
             labels[index] = ids[index]
-            weights[index] = next((weight for _, _, verdict, weight in inside if verdict is Verdict.TRAIN), 1.0)
+            weights[index] = next(weight for _, _, verdict, weight in inside if verdict is Verdict.TRAIN)
     boundaries = [judgement.start for judgement in judgements] if alignment.phantoms else []
     for index in alignment.phantoms:
         verdicts[index] = _phantom_verdict(starts[index], judgements, boundaries)

@@ -99,6 +99,15 @@ class TestOffsets:
 
     def test_a_removed_accent_goes_to_its_base(self) -> None:
         assert ranges("e\u0301 x", ["e", "x"], [(0, 1), (3, 4)]) == [(0, 2), (2, 4)]
+        assert ranges("e\u0301x", ["e", "x"], [(0, 1), (2, 3)]) == [(0, 2), (2, 3)]
+
+    @pytest.mark.parametrize("piece", ["▁", "▁▁", "▁▁▁"])
+    def test_trailing_spaces_go_to_an_empty_last_token_whatever_it_spells(self, piece: str) -> None:
+        assert ranges("a  ", ["a", piece], [(0, 1), (3, 3)]) == [(0, 1), (1, 3)]
+
+    def test_a_gap_behind_a_character_of_several_tokens_is_filled(self) -> None:
+        pieces = [b"\xf0\x9f", b"\x91", b"\xa9", "x"]
+        assert ranges("👩 x", pieces, [(0, 1), (0, 1), (0, 1), (2, 3)]) == [(0, 1), (0, 1), (0, 1), (1, 3)]
 
     def test_a_character_of_several_byte_tokens_belongs_to_all_of_them(self) -> None:
         pieces = [b"a", b"\xf0\x9f", b"\x91", b"\xa9"]
@@ -134,6 +143,34 @@ class TestOffsets:
     def test_a_token_that_spells_more_spaces_than_were_skipped_takes_what_there_is(self) -> None:
         assert ranges("a b", ["a", "▁▁▁", "b"], [(0, 1), (2, 2), (2, 3)]) == [(0, 1), (1, 2), (2, 3)]
 
+    def test_a_prefix_space_before_a_space_is_a_phantom_whatever_follows(self) -> None:
+        offsets = [(0, 3), (3, 4), (3, 6), (6, 7)]
+        assert ranges("[I] Hi!", ["[I]", "▁", "▁Hi", "!"], offsets) == [(0, 3), (3, 3), (3, 6), (6, 7)]
+
+    def test_a_prefix_space_before_a_space_is_a_phantom_though_an_empty_token_follows(self) -> None:
+        offsets = [(0, 3), (3, 4), (3, 6), (6, 6)]
+        assert ranges("[I] Hi", ["[I]", "▁", "▁Hi", "▁"], offsets) == [(0, 3), (3, 3), (3, 6), (6, 6)]
+
+    def test_a_prefix_space_before_a_composed_character_is_a_phantom_whatever_follows(self) -> None:
+        offsets = [(0, 1), (1, 3), (3, 5), (3, 5), (5, 7)]
+        expected = [(0, 1), (1, 3), (3, 3), (3, 5), (5, 7)]
+        assert ranges("a be\u0301 x", ["a", "▁b", "▁", "é", "▁x"], offsets) == expected
+
+    def test_two_prefix_spaces_before_a_composed_character_are_phantoms(self) -> None:
+        offsets = [(0, 2)] * 4
+        assert ranges("e\u0301", ["▁", "▁", b"\xc3", b"\xa9"], offsets) == [(0, 0), (0, 0), (0, 2), (0, 2)]
+
+    @pytest.mark.parametrize("space", [" ", "▁"])
+    def test_a_space_that_the_text_holds_is_no_phantom_though_the_next_token_covers_it_too(self, space: str) -> None:
+        assert ranges(f"{space}e\u0301", ["▁", "é"], [(0, 1), (0, 3)]) == [(0, 1), (0, 3)]
+
+    def test_a_space_before_a_character_of_several_tokens_goes_to_the_first_of_them(self) -> None:
+        pieces = ["a", b"\xf0\x9f", b"\x91", b"\xa9"]
+        assert ranges("a 👩", pieces, [(0, 1), (2, 3), (2, 3), (2, 3)]) == [(0, 1), (1, 3), (2, 3), (2, 3)]
+
+    def test_a_removed_replacement_character_goes_to_what_stands_before_it(self) -> None:
+        assert ranges("a\ufffdb", ["a", "b"], [(0, 1), (2, 3)]) == [(0, 2), (2, 3)]
+
     def test_a_literal_blank_in_the_text_is_no_phantom(self) -> None:
         offsets = [(0, 1), (0, 1)]
         assert ranges("▁", [b"\xe2\x96", b"\x81"], offsets) == [(0, 1), (0, 1)]
@@ -144,14 +181,32 @@ class TestOffsets:
     @pytest.mark.parametrize(
         ("text", "pieces", "offsets", "told"),
         [
-            ("axb", ["a", "b"], [(0, 1), (2, 3)], "no token covers character 1, 'xb'"),
+            (
+                "axb",
+                ["a", "b"],
+                [(0, 1), (2, 3)],
+                (
+                    "no token covers character 1, 'xb'; the vocabulary cannot spell it or the tokenizer's normaliser "
+                    "removed it, so its label is unknown"
+                ),
+            ),
             ("xb", ["b"], [(1, 2)], "character 0"),
             ("ax", ["a"], [(0, 1)], "character 1"),
             ("x", [], [], "character 0"),
-            ("ab", ["ab", "a"], [(0, 2), (0, 1)], "not in the order of the text"),
+            (
+                "abc",
+                ["a", "bc", "b"],
+                [(0, 1), (1, 3), (1, 2)],
+                (
+                    "token 2 covers characters 1 to 2, which lie before those of token 1 (1 to 3); "
+                    "the tokenizer's offsets are not in the order of the text"
+                ),
+            ),
             ("ab", ["ab", "a"], [(0, 2), (0, 1)], "before those of token 0 (0 to 2)"),
             ("abc", ["a", "c", "b"], [(0, 1), (2, 3), (1, 2)], "character 1, 'bc'"),
             ("ab", ["a", "b"], [(0, 1), (1, 3)], "leave the text of 2 characters"),
+            ("ab", ["a", "b"], [(-1, 1), (1, 2)], "leave the text of 2 characters"),
+            ("abc", ["a", "b", "c"], [(0, 2), (2, 1), (1, 3)], "leave the text of 3 characters"),
             ("ab", ["a", "b"], [(0, 1)], "2 ids came with 1 offsets"),
         ],
     )

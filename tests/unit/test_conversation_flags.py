@@ -99,7 +99,7 @@ def test_spans_keep_their_order_and_may_touch() -> None:
         ({"spans": [[0, 1]]}, "spans", "a span is a list"),
         ({"spans": [{"start": 0}]}, "spans", "has the offsets ['start']"),
         ({"spans": [{"start": 0, "end_offset": 3}]}, "spans", "has the offsets ['end_offset', 'start']"),
-        ({"spans": [{"start": 0, "ends": 3}]}, "spans", "unknown key 'ends' (did you mean 'end'?)"),
+        ({"spans": [{"start": 0, "ends": 3}]}, "spans", "unknown key 'ends'; did you mean 'end'? known keys: start"),
         ({"spans": [{"start": 0.0, "end": 3}]}, "spans", "start is a number; give a character offset"),
         ({"spans": [{"start": 0, "end": True}]}, "spans", "end is a boolean"),
         ({"spans": [{"start": 3, "end": 3}]}, "spans", "the span [3, 3) is empty"),

@@ -116,8 +116,8 @@ GOOD = {"from": "human", "value": "a"}
 @pytest.mark.parametrize(
     ("turn", "field", "words"),
     [
-        ({"from": "GPT4", "value": "a"}, "from", "'GPT4', no known role (did you mean 'gpt'?)"),
-        ({"from": "Human", "value": "a"}, "from", "(did you mean 'human'?)"),
+        ({"from": "GPT4", "value": "a"}, "from", "'GPT4', no known role; did you mean 'gpt'"),
+        ({"from": "Human", "value": "a"}, "from", "; did you mean 'human'? known roles:"),
         ({"from": "function", "value": "a"}, "from", "known roles: assistant, bard"),
         ({"role": "ipython", "content": "a"}, "role", "map others with roles="),
         ({"from": ["gpt"], "value": "a"}, "from", "no known role"),
@@ -167,7 +167,7 @@ def test_roles_to_train() -> None:
     assert canonical_roles(["gpt"]) == frozenset({"assistant"})
     assert canonical_roles(["gpt", "model", "human", "function_call"]) == {"assistant", "user"}
     assert canonical_roles([]) == frozenset()
-    with pytest.raises(UsageError, match=r"unknown role 'asistant' \(did you mean 'assistant'\?\); known roles: .*gpt"):
+    with pytest.raises(UsageError, match=r"unknown role 'asistant'; did you mean 'assistant'\? known roles: .*gpt"):
         canonical_roles(["gpt", "asistant"])
     with pytest.raises(UsageError, match=r"give a list: \['gpt'\]"):
         canonical_roles("gpt")

@@ -8,7 +8,7 @@ import pytest
 
 from maskspec import HazardKind, Mask, Policy, mask
 from maskspec.hazards import Hazard
-from tests.unit.divisions import CHATML, assistant, user
+from tests.unit.divisions import CHATML, assistant, call, user
 from tests.unit.plain_tokenizer import PlainTokenizer
 
 PROMPT = "{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -88,7 +88,7 @@ def test_doubled_bos() -> None:
     template = "{{ bos_token }}" + PLAIN
     hazard = only(masked("<s>" + template, HELLO, "<s>", bos="<s>", variables={"bos_token": "<s>"}))
     assert (hazard.kind, hazard.token) == (HazardKind.DOUBLED_BOS, 0)
-    assert "'<s>'" in hazard.detail
+    assert hazard.detail == "the text begins with '<s>' twice"
     assert kinds(masked(template, HELLO, "<s>", bos="<s>", variables={"bos_token": "<s>"})) == []
 
 
@@ -99,6 +99,16 @@ def test_no_stop() -> None:
         (HazardKind.NO_STOP, 1),
         (HazardKind.NO_STOP, 3),
     ]
+    assert {hazard.detail for hazard in masked(template, messages).hazards} == {
+        "no stop token ends this turn; declare one or mend the template"
+    }
+
+
+def test_a_second_beginning_of_sequence_may_stand_behind_white_space_and_nothing_else() -> None:
+    options: dict[str, Any] = {"bos": "<s>", "variables": {"bos_token": "<s>"}}
+    assert kinds(masked("<s>\n {{ bos_token }}" + PLAIN, HELLO, "<s>", **options)) == [HazardKind.DOUBLED_BOS]
+    assert kinds(masked("<s>.{{ bos_token }}" + PLAIN, HELLO, "<s>", **options)) == []
+    assert kinds(masked(".<s>{{ bos_token }}" + PLAIN, HELLO, "<s>", **options)) == []
 
 
 def test_no_stop_concerns_selected_messages_alone() -> None:
@@ -115,12 +125,13 @@ def test_boundary_stop() -> None:
     messages = [user("Hi"), assistant("Yo"), user("A")]
     hazard = only(masked(template, messages, "<|user|>", "<|assistant|>", stops=("<|user|>",)))
     assert (hazard.kind, hazard.message) == (HazardKind.BOUNDARY_STOP, 1)
+    assert hazard.detail == "the stop of this turn is printed after its own text"
 
 
 def test_unconfirmed_opening() -> None:
     hazard = only(masked(PLAIN.removesuffix(PROMPT)))
     assert (hazard.kind, hazard.message) == (HazardKind.UNCONFIRMED_OPENING, 1)
-    assert "'<assistant>'" in hazard.detail
+    assert hazard.detail == "no generation prompt confirms the opening '<assistant>'"
 
 
 THINKING = PLAIN.replace(
@@ -152,8 +163,32 @@ def test_content_dropped() -> None:
     template = PLAIN.replace("{{ m.content }}", "{{ m.content[:3] }}")
     hazard = only(masked(template, [user("Hi"), assistant("Yes, of course.")]))
     assert (hazard.kind, hazard.message) == (HazardKind.CONTENT_DROPPED, 1)
-    assert "12 of 15" in hazard.detail
+    assert hazard.detail == "the template drops 12 of 15 characters of the content, from ', of course.'"
     assert kinds(masked(template, [user("A long question."), assistant("Yes")])) == []
+
+
+def test_of_what_is_dropped_thirty_characters_are_shown() -> None:
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content[:1] }}")
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"
+    hazard = only(masked(template, [user("H"), assistant(letters)]))
+    assert hazard.detail == f"the template drops 35 of 36 characters of the content, from '{letters[1:31]}'"
+
+
+def test_the_name_of_a_field_is_none_of_its_characters() -> None:
+    template = PLAIN.replace(
+        "{{ m.content }}", "{% if m.role == 'user' %}{{ m.content }}{% else %}{{ m.keys() | join(',') }}{% endif %}"
+    )
+    hazard = only(masked(template, [user("Hi"), assistant("Yes, of course.")]))
+    assert (hazard.kind, hazard.message) == (HazardKind.CONTENT_DROPPED, 1)
+    assert hazard.detail == "the template drops 15 of 15 characters of the content, from 'Yes, of course.'"
+
+
+def test_content_that_is_dropped_in_two_places() -> None:
+    """Between the printed places and behind them, without the white space at the edges of a gap."""
+    template = PLAIN.replace("{{ m.content }}", "{{ m.content[6:8] }}{{ m.content[:2] }}{{ m.content[1:3] }}")
+    hazard = only(masked(template, [user("ab"), assistant("abc d efg h ")]))
+    # printed: 0 to 3 and 6 to 8; between them " d ", behind them "g h "
+    assert hazard.detail == "the template drops 4 of 12 characters of the content, from 'dg h'"
 
 
 def test_trimmed_white_space_is_not_dropped_content() -> None:
@@ -195,6 +230,34 @@ def test_not_rendered() -> None:
     )
     hazard = only(masked(template, [user("Hi"), assistant("Yo", skip=True), user("A"), assistant("B")]))
     assert (hazard.kind, hazard.message) == (HazardKind.NOT_RENDERED, 1)
+    assert hazard.detail == "the template prints nothing for this message"
+
+
+def test_messages_behind_one_that_is_not_rendered_have_their_hazards() -> None:
+    template = "{% for m in messages %}{% if not m.skip %}<{{ m.role }}>{{ m.content }}{% endif %}{% endfor %}" + PROMPT
+    result = masked(template, [user("Hi"), assistant("Yo", skip=True), user("A"), assistant("B")])
+    assert [(hazard.kind, hazard.message) for hazard in result.hazards] == [
+        (HazardKind.NOT_RENDERED, 1),
+        (HazardKind.NO_STOP, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        assistant([{"type": "text", "text": "Yo"}, {"type": "text", "text": "!"}]),
+        assistant(None, tool_calls=[call("f", {})]),
+    ],
+    ids=["in parts", "none"],
+)
+def test_content_that_is_no_text_is_not_dropped(answer: dict[str, Any]) -> None:
+    """Of content in parts a template may print what it likes: an image is not printed either."""
+    template = PLAIN.replace(
+        "{{ m.content }}",
+        "{% if m.content is string %}{{ m.content }}{% elif m.content %}{{ m.content[0].text }}{% endif %}"
+        "{% for t in m.tool_calls or [] %}{{ t.function.name }}{% endfor %}",
+    )
+    assert kinds(masked(template, [user("Hi"), answer])) == []
 
 
 def test_unknown_token() -> None:
@@ -248,6 +311,33 @@ def test_generation_tags_disagree(old: str, new: str, said: str, shown: str) -> 
     assert shown in hazard.detail
 
 
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [("a" * 30, "'" + "a" * 30 + "'"), ("a" * 30 + "b", "'" + "a" * 30 + "…'")],
+    ids=["thirty characters", "one more"],
+)
+def test_what_generation_tags_leave_out_is_shown_up_to_thirty_characters(content: str, shown: str) -> None:
+    template = TAGGED.replace("{% generation %}{{ m.content }}", "{{ m.content }}{% generation %}")
+    assert only(masked(template, [user("Hi"), assistant(content)])).detail == (
+        f"the template's generation tags do not cover the content text {shown}, which the principle trains"
+    )
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("{% generation %}<assistant>{{ m.content }}</s>", "cover the opening text '<assistant>'"),
+        ("<assi{% generation %}stant>{{ m.content }}</s>", "cover only part of the opening text '<assistant>'"),
+    ],
+)
+def test_what_generation_tags_cover_though_the_principle_ignores_it(inside: str, said: str) -> None:
+    template = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}" + inside + "{% endgeneration %}"
+        "{% else %}<user>{{ m.content }}</s>{% endif %}{% endfor %}" + PROMPT
+    )
+    assert only(masked(template)).detail == f"the template's generation tags {said}, which the principle ignores"
+
+
 def test_generation_tags_that_are_wrong_in_a_later_turn_alone() -> None:
     template = TAGGED.replace(
         "{% generation %}{{ m.content }}</s>{% endgeneration %}",
@@ -270,6 +360,13 @@ def test_generation_tags_of_a_template_that_calls_the_assistant_model() -> None:
     messages = [user("Hi"), {"role": "model", "content": "Yo"}]
     policy = Policy(roles=frozenset({"model"}), generated=frozenset({"model"}))
     assert kinds(masked(TAGGED.replace("assistant", "model"), messages, policy=policy)) == []
+
+
+def test_generation_tags_around_nothing_cover_nothing() -> None:
+    """An empty block inside the content, between two that cover it."""
+    covered = "{% generation %}{{ m.content[:1] }}{% endgeneration %}{% generation %}{% endgeneration %}"
+    template = TAGGED.replace("{% generation %}{{ m.content }}", covered + "{% generation %}{{ m.content[1:] }}")
+    assert kinds(masked(template)) == []
 
 
 def test_generation_tags_around_somebody_else() -> None:

@@ -49,6 +49,47 @@ def test_a_mask_by_hand() -> None:
     assert result.policy == Policy()
 
 
+def test_every_token_says_why_it_is_trained_or_not() -> None:
+    result = mask(HELLO, template=CHATML, tokenizer=tokenizer())
+    assert [(token.text, token.reason) for token in result.tokens] == [
+        *((text, "user is not selected") for text in ("<|im_start|>", "user", "\n", "Hi", " you", "<|im_end|>", "\n")),
+        *((text, "the prompt supplies it") for text in ("<|im_start|>", "assistant", "\n")),
+        *((text, "generated content") for text in ("Hello", " there")),
+        ("<|im_end|>", "generated stop"),
+        ("\n", "after the stop"),
+    ]
+    # seven tokens of the first message stand in four judgements: opening, content, stop and tail
+    of_token = [[part.zone for part in result.tokens.judgements_of(index)] for index in range(len(result.tokens))]
+    opening, content = [[Zone.OPENING]] * 3, [[Zone.CONTENT]] * 2
+    assert of_token == [*opening, *content, [Zone.STOP], [Zone.TAIL]] * 2
+
+
+def test_a_mask_holds_the_judgements_of_all_its_text() -> None:
+    result = mask(HELLO, template=CHATML, tokenizer=tokenizer())
+    assert [(result.text[part.start : part.end], part.zone, part.message, part.verdict) for part in result.judgements] == [
+        ("<|im_start|>user\n", Zone.OPENING, 0, Verdict.IGNORE),
+        ("Hi you", Zone.CONTENT, 0, Verdict.IGNORE),
+        ("<|im_end|>", Zone.STOP, 0, Verdict.IGNORE),
+        ("\n", Zone.TAIL, 0, Verdict.IGNORE),
+        ("<|im_start|>assistant\n", Zone.OPENING, 1, Verdict.IGNORE),
+        ("Hello there", Zone.CONTENT, 1, Verdict.TRAIN),
+        ("<|im_end|>", Zone.STOP, 1, Verdict.TRAIN),
+        ("\n", Zone.TAIL, 1, Verdict.EITHER),
+    ]  # fmt: skip
+
+
+def test_what_the_template_looks_for_decides_about_the_prompt() -> None:
+    """The prompt after the third question alone supplies the tag; nothing but its text tells it from the second."""
+    template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}{% if m.role == 'assistant' %}<think>{% endif %}"
+        "{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant"
+        "{% if '/think' in messages[-1].content %}<think>{% endif %}{% endif %}"
+    )
+    messages = [turn for text in ("a", "b", "c /think") for turn in (user(text), assistant("d"))]
+    result = mask(messages, template=template, tokenizer=tokenizer())
+    assert result.trained_text == "<think>d<|im_end|><think>d<|im_end|>d<|im_end|>"
+
+
 def test_the_ignore_index_is_that_of_the_loss() -> None:
     assert IGNORE_INDEX == -100
 
@@ -204,18 +245,29 @@ def test_a_policy_is_followed(policy: Policy, expected: str) -> None:
 
 
 def test_no_selected_message_is_an_error_that_names_the_roles() -> None:
-    with pytest.raises(EmptyMaskError, match=r"no message is selected: the policy trains assistant .* has user, tool"):
-        mask([user("Q"), {"role": "tool", "content": "4"}], template=CHATML, tokenizer=tokenizer())
+    with pytest.raises(EmptyMaskError) as raised:
+        mask(
+            [user("Q"), {"role": "tool", "content": "4"}, user("R")],
+            template=CHATML,
+            tokenizer=tokenizer(),
+            policy=Policy(roles=frozenset({"critic", "assistant"})),
+        )
+    assert str(raised.value) == (
+        "no message is selected: the policy trains assistant, critic and the conversation has user, tool; "
+        "change Policy(roles=…) or the messages' flags, or pass allow_empty=True"
+    )
 
 
 def test_a_selected_message_without_trained_text_is_an_error_that_names_it() -> None:
     template = CHATML.replace(
         "{{ m.content }}<|im_end|>", "{% if m.role != 'assistant' %}{{ m.content }}<|im_end|>{% endif %}"
     )
-    with pytest.raises(
-        EmptyMaskError, match=r"the policy selects messages \[1\], but the template prints nothing of them"
-    ):
+    with pytest.raises(EmptyMaskError) as raised:
         mask(HELLO, template=template, tokenizer=tokenizer())
+    assert str(raised.value) == (
+        "the policy selects messages [1], but the template prints nothing of them to train; "
+        "render the conversation to see what it prints, or pass allow_empty=True"
+    )
 
 
 def test_flags_may_select_nothing() -> None:

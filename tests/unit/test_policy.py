@@ -244,6 +244,16 @@ def test_scaffold_and_reasoning_are_outside_all_spans() -> None:
     assert marked([user("q"), message], Policy(), template=RICH) == expected
 
 
+def test_spans_count_the_characters_of_the_content_and_of_no_other_field() -> None:
+    """A field of somebody's own counts as content, but the spans say nothing of it."""
+    template = PLAIN.replace("{{ m.content }}", "{% if m.note %}{{ m.note }}: {% endif %}{{ m.content }}")
+    message = assistant("abc", note="xyz", spans=spans((0, 1)))
+    assert marked([user("q"), message], Policy(), template=template).endswith("<assistant>xyz: ⟦a⟧bc</s>⟨~⟩")
+    assert marked([user("q"), assistant("abc", note="xyz")], Policy(), template=template).endswith(
+        "<assistant>⟦xyz: abc</s>⟧⟨~⟩"
+    )
+
+
 def test_spans_count_the_characters_of_the_message_not_of_what_is_printed() -> None:
     template = PLAIN.replace("{{ m.content }}", "{{ m.content | trim }}")
     message = assistant("  abc  ", spans=spans((2, 3)))
@@ -295,6 +305,11 @@ def test_weights() -> None:
         (3, Zone.CONTENT, 1.0, 1),
         (3, Zone.STOP, 1.0, 4),
     ]
+
+
+def test_what_nobody_weighed_weighs_one() -> None:
+    _, judgements = judged([user("q"), assistant("abc", spans=spans((1, 2))), assistant("d")], Policy())
+    assert {part.weight for part in judgements} == {1.0}
 
 
 # Presets.
@@ -362,13 +377,16 @@ def test_a_preset_can_be_changed() -> None:
         (["gpt", "human"], {"assistant", "user"}),
         (("assistant",), {"assistant"}),
         ({"model", "critic"}, {"model", "critic"}),
-        (iter(["tool"]), {"tool"}),
         (canonical_roles(["gpt"]), {"assistant"}),
     ],
-    ids=["one name", "two names", "a tuple", "names of nobody", "an iterator", "canonical names"],
+    ids=["one name", "two names", "a tuple", "names of nobody", "canonical names"],
 )
 def test_roles_are_read_in_the_names_that_data_sets_use(given: Any, expected: set[str]) -> None:
     assert Policy(roles=given).roles == expected
+
+
+def test_roles_may_come_from_an_iterator() -> None:
+    assert Policy(roles=iter(["tool"])).roles == {"tool"}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,164 @@ def test_a_header_that_a_tool_call_lacks_is_still_that_of_the_plain_answers_afte
     assert openings == ["opening? 1", "opening? 7", "opening? 11"]
 
 
+def test_what_surprises_of_one_kind_of_turn_is_not_expected_of_another() -> None:
+    """The first answer agrees with its prompt in one letter; so does a later one with the prompt of its kind's first."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' %}Q: {{ m.content }}\n"
+        "{% else %}A{{ '! ' if loop.index0 == 1 else loop.index ~ ': ' }}{{ m.content }}</s>{% endif %}{% endfor %}"
+        + PROMPT
+        + "A{{ (messages | length) + 1 }}: {% endif %}"
+    )
+    remembered, exact = both(template, rounds(*(assistant("Yo") for _ in range(4))), tokens=EOS)
+    assert remembered == exact
+    openings = [text for zone, text in remembered if zone.startswith("opening")]
+    assert openings[1::2] == ["A", "A4: ", "A6: ", "A8: "]
+
+
+def test_a_prompt_after_a_question_does_not_confirm_the_header_after_a_tools_result() -> None:
+    """The messages before the two differ in their role alone; only the question makes the template print a prompt."""
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+        + PROMPT
+        + "{% if messages[-1].role == 'user' %}<assistant>{% endif %}{% endif %}"
+    )
+    messages = [*rounds(assistant("a"), assistant("b")), {"role": "tool", "content": "t"}, assistant("c")]
+    found = zones(template, messages, tokens=EOS)
+    openings = [zone for zone, text in found if zone.startswith("opening") and text == "<assistant>"]
+    assert openings == ["opening 1", "opening 3", "opening? 5"]
+
+
+@pytest.mark.parametrize("word", ["X", "think", "\N{WHITE SMILING FACE}"])
+@pytest.mark.parametrize("parts", [False, True], ids=["text", "parts"])
+def test_a_word_that_only_some_questions_hold_makes_their_prompts_different(word: str, parts: bool) -> None:
+    """Two questions have the same roles, fields and lengths before them; one of them has the word."""
+    asked = "(messages[-1].content | last).text" if parts else "messages[-1].content"
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}<think>{% endif %}"
+        "{% if m.content is string %}{{ m.content }}{% else %}{% for part in m.content %}{{ part.text }}{% endfor %}"
+        "{% endif %}</s>{% endfor %}"
+        + PROMPT
+        + "<assistant>{% if '" + word + "' in " + asked + " %}<think>{% endif %}{% endif %}"
+    )  # fmt: skip
+    texts = ["a", "b", f"c {word}", "d"]
+    questions = [user([text_part("."), text_part(text)] if parts else text, number=1) for text in texts]
+    messages = [message for question in questions for message in (question, assistant("Yo"))]
+    found = zones(template, messages, tokens=EOS)
+    openings = [text for zone, text in found if zone.startswith("opening") and text.startswith("<assistant>")]
+    assert openings == ["<assistant>", "<assistant>", "<assistant><think>", "<assistant>"]
+
+
+def text_part(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+@pytest.mark.parametrize(
+    ("condition", "messages"),
+    [
+        (
+            "messages[-1].content is not string",
+            [user("a"), assistant("b"), user("c"), assistant("d"), user([text_part("e")]), assistant("f")],
+        ),
+        (
+            "messages | selectattr('role', 'equalto', 'tool') | list",
+            [user("a"), assistant("b"), user("c"), assistant("d"), {"role": "tool", "content": "t"}, user("e"), assistant("f")],
+        ),
+        (
+            "messages[-1].content.endswith('go')",
+            [user("a"), assistant("b"), user("c"), assistant("d"), user("e, go"), assistant("f")],
+        ),
+        (
+            "messages[-1].content == 'go'",
+            [user("a"), assistant("b"), user("c"), assistant("d"), user("go"), assistant("f")],
+        ),
+        (
+            "messages[-1].name",
+            [user("a"), assistant("b"), user("c"), assistant("d"), user("e", name="n"), assistant("f")],
+        ),
+    ],
+    ids=["content in parts", "a role seen before", "the end of the question", "the question", "a field of the question"],
+)  # fmt: skip
+def test_a_prompt_may_supply_more_from_some_turn_on(condition: str, messages: list[dict[str, Any]]) -> None:
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}<think>{% endif %}"
+        "{{ m.content if m.content is string else m.content[0].text }}</s>{% endfor %}"
+        + PROMPT
+        + "<assistant>{% if " + condition + " %}<think>{% endif %}{% endif %}"
+    )  # fmt: skip
+    found = zones(template, messages, tokens=EOS)
+    openings = [text for zone, text in found if zone.startswith("opening") and text.startswith("<assistant>")]
+    assert openings == ["<assistant>", "<assistant>", "<assistant><think>"]
+
+
+def test_a_header_is_what_stands_before_the_first_of_two_places_of_the_answer() -> None:
+    """Nothing confirms the openings, history is rewritten, and the answer is printed twice."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' and loop.index0 >= messages | length - 2 %}[now]{% endif %}"
+        "{% if m.role == 'assistant' %}A: {{ m.content }}|{{ m.content }}</s>"
+        "{% else %}[Q]{{ m.content }}[/Q]{% endif %}{% endfor %}"
+    )
+    found = zones(template, rounds(assistant("a"), assistant("b")), tokens=EOS)
+    assert [part for part in found if part[0].endswith("1")] == [
+        ("opening? 1", "A: "),
+        ("content 1", "a"),
+        ("scaffold 1", "|"),
+        ("content 1", "a"),
+        ("stop 1", "</s>"),
+    ]
+
+
+def test_without_a_header_the_line_breaks_around_a_turn_are_none() -> None:
+    """A plain answer has no header; that a call begins as the question ends does not make its beginning one."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' %}[Q]{{ m.content }}[/Q]{{ '\\n' }}"
+        "{% elif m.tool_calls %}{{ '\\n' }}[CALL]{{ m.tool_calls[0].function.name }}</s>{% else %}{{ m.content }}</s>{% endif %}"
+        "{% endfor %}"
+    )
+    messages = rounds(assistant("", tool_calls=[tool_call("Oslo")]), assistant("a"))
+    assert [part for part in zones(template, messages, tokens=EOS) if part[0][-1] in "13"] == [
+        ("scaffold 1", "\n[CALL]"),
+        ("tool_call 1", "get_weather"),
+        ("stop 1", "</s>"),
+        ("content 3", "a"),
+        ("stop 3", "</s>"),
+    ]
+
+
+def test_a_header_may_be_all_that_stands_before_the_answer_in_a_shorter_conversation() -> None:
+    template = (
+        "{% if messages | length > 2 %}BEGIN {% endif %}"
+        "{% for m in messages %}{% if m.role == 'assistant' %}<A>{{ m.content }}</s>{% endif %}{% endfor %}"
+    )
+    assert zones(template, rounds(assistant("a"), assistant("b")), tokens=EOS) == [
+        ("context", "BEGIN "),
+        ("opening? 1", "<A>"),
+        ("content 1", "a"),
+        ("stop 1", "</s>"),
+        ("opening? 3", "<A>"),
+        ("content 3", "b"),
+        ("stop 3", "</s>"),
+    ]
+
+
+def test_a_rewritten_history_as_long_as_the_text_before_the_turn_is_no_agreement() -> None:
+    """Sixteen characters ahead of the prompt put an earlier header where the answer begins; it adds another one."""
+    template = (
+        "{% if messages[-1].role == 'user' %}0123456789abcdef{% endif %}"
+        "{% for m in messages %}{{ '<U>' if m.role == 'user' else '<A>' }}{{ m.content }}</s>{% endfor %}"
+        + PROMPT
+        + "[x]{% endif %}"
+    )
+    found = zones(template, [user("a"), assistant("b"), user("c"), assistant("d")], tokens=EOS)
+    assert [part for part in found if part[0][-1] in "13"] == [
+        ("scaffold 1", "<A>"),
+        ("content 1", "b"),
+        ("stop 1", "</s>"),
+        ("scaffold 3", "<A>"),
+        ("content 3", "d"),
+        ("stop 3", "</s>"),
+    ]
+
+
 def test_a_numbered_prompt_is_opening_in_every_turn() -> None:
     template, messages = LOOKING["a number"]
     openings = [text for zone, text in zones(template, messages, tokens=EOS) if zone.startswith("opening")]
@@ -301,6 +459,59 @@ def test_the_number_of_renders_does_not_grow_with_the_turns(name: str) -> None:
     assert counts[0] == counts[1] == counts[2]
     # One kind costs at most the prompt, the history without it, and the header of a plain answer.
     assert 1 <= counts[0] <= 3 * KINDS
+
+
+SHORT_OPENINGS = {
+    "scaffold follows the prompt": (
+        "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}<think></think>{% endif %}"
+        "{{ m.content }}</s>{% endfor %}" + PROMPT + "<assistant>{% endif %}"
+    ),
+    "no prompt": "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}",
+    "no prompt, and history is rewritten": (
+        "{% for m in messages %}{% if m.role == 'user' and loop.index0 >= messages | length - 2 %}[now]{% endif %}"
+        "<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+    ),
+    "no prompt, and calls follow the header": (
+        "{% for m in messages %}<{{ m.role }}>{% for call in m.tool_calls or [] %}[C]{{ call.function.name }}"
+        "{% endfor %}{{ m.content }}</s>{% endfor %}"
+    ),
+}  # fmt: skip
+"""Templates whose prompt does not supply all that stands before the first source character of an answer."""
+
+
+def renders_of(template: str, messages: Sequence[Mapping[str, Any]]) -> int:
+    """How many texts are rendered to divide a conversation, the full rendering not counted."""
+    renderer = Counting(Conversation.from_messages(messages), template=template)
+    rendering = renderer.rendering()
+    renderer.renders = 0
+    segment(
+        rendering,
+        roles=[message["role"] for message in messages],
+        generated=GENERATED,
+        prompts=GenerationPrompts(renderer, template=template, text=rendering.text),
+        special_tokens=EOS,
+    )
+    return renderer.renders
+
+
+@pytest.mark.parametrize("name", SHORT_OPENINGS)
+@pytest.mark.parametrize("calls", [False, True], ids=["answers", "calls"])
+def test_the_number_of_renders_does_not_grow_where_openings_are_short(name: str, calls: bool) -> None:
+    answer = assistant("", tool_calls=[tool_call("Oslo")]) if calls else assistant("a")
+    few, many = (renders_of(SHORT_OPENINGS[name], rounds(*[answer] * turns)) for turns in (6, 18))
+    assert few == many
+    if "no prompt" not in name:  # one for the first turn and one for all later ones
+        assert few == 2
+
+
+def test_the_number_of_renders_does_not_grow_where_later_answers_agree_with_less_of_the_same_prompt() -> None:
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{% endif %}"
+        "{% if m.role == 'assistant' %}: {% endif %}{{ m.content }}</s>{% endfor %}" + PROMPT + "<assistant><think>{% endif %}"
+    )  # fmt: skip
+    thought = assistant("a", reasoning_content="r")
+    few, many = (renders_of(template, rounds(thought, thought, *[assistant("a")] * turns)) for turns in (4, 16))
+    assert few == many == 4  # the first turn, the later ones, and a later one that surprises, with its history
 
 
 def test_the_definition_itself_renders_once_per_turn() -> None:

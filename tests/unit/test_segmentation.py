@@ -197,6 +197,8 @@ def test_of_an_empty_think_block_the_prompt_may_supply_all() -> None:
         ("</think>", "<think>", EOS),
         ("[THINK]", "[TOOL_CALLS]", EOS),
         ("«begin»", "«begun»", tokens("</s>", "«begin»", "«begun»", eos="</s>")),
+        ("«be", "«begun»", tokens("</s>", "«begun»", eos="</s>")),
+        ("«begin»", "«beg", tokens("</s>", "«begin»", eos="</s>")),
     ],
 )
 def test_the_opening_never_ends_inside_a_marker(supplied: str, printed: str, vocabulary: SpecialTokens) -> None:
@@ -310,6 +312,20 @@ def test_without_generation_prompt_only_the_header_of_a_plain_answer_is_opening(
     ]
 
 
+def test_without_generation_prompt_the_opening_of_an_empty_answer_ends_with_its_own_text() -> None:
+    """The header of a plain answer ends with a space; the empty one lacks it, and the next question begins with one."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' %} Q: {{ m.content }}</s>"
+        "{% else %}A:{% if m.content %} {{ m.content }}{% endif %}{% endif %}{% endfor %}"
+    )
+    assert zones(template, [user("Hi"), assistant(""), user("A")], tokens=EOS)[3:] == [
+        ("opening? 1", "A:"),
+        ("opening 2", " Q: "),
+        ("content 2", "A"),
+        ("stop 2", "</s>"),
+    ]
+
+
 def test_without_generation_prompt_content_in_parts_has_the_same_opening() -> None:
     template = (
         "{% for m in messages %}{% if m.role == 'user' %}[Q] {{ m.content[0]['text'] }} [/Q]"
@@ -363,6 +379,23 @@ def test_a_prompt_that_is_printed_before_the_turn_leaves_no_opening(condition: s
         ("scaffold 2", "<assistant>"),
         ("content 3", "B"),
         ("stop 3", "</s>"),
+    ]
+
+
+def test_a_header_printed_again_behind_the_one_that_the_prompt_supplies_is_generated() -> None:
+    """The whole prompt stands before the turn, so that the turn's own text agrees with no more of it."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' %}<user>{{ m.content }}"
+        "{% if not loop.last or add_generation_prompt %}<assistant>{% endif %}"
+        "{% else %}<assistant>{{ m.content }}</s>{% endif %}{% endfor %}"
+    )
+    assert zones(template, [user("Hi"), assistant("Yo")], tokens=EOS) == [
+        ("opening 0", "<user>"),
+        ("content 0", "Hi"),
+        ("scaffold 0", "<assistant>"),
+        ("scaffold 1", "<assistant>"),
+        ("content 1", "Yo"),
+        ("stop 1", "</s>"),
     ]
 
 
@@ -629,6 +662,18 @@ def test_a_declared_stop_after_all_messages_ends_the_last_turn() -> None:
     ]
 
 
+def test_a_stop_that_only_begins_in_the_text_after_a_turn_is_none() -> None:
+    """Nobody's `<` and a question that begins with `/s>`; and one message's `<` before another's `x>`."""
+    template = BOUNDARY.replace("{% endfor %}", "{% endfor %}{% if not add_generation_prompt %}<{% endif %}")
+    again = "{% if not add_generation_prompt %}{{ messages[0].content }}{% endif %}"
+    found = zones(template + again, [user("/s>"), assistant("B")], tokens=tokens("</s>", eos="</s>"))
+    assert found[-3:] == [("content 1", "B"), ("context", "<"), ("content 0", "/s>")]
+    template = "{% for m in messages %}{% if m.role == 'user' %}<{% else %}x>{{ m.content }}{% endif %}{% endfor %}"
+    _rendering, segmentation = divide(template, ROUNDS, tokens=tokens("<x>"))
+    assert segmentation.without_stop == {0, 1, 2, 3}
+    assert segmentation.boundary_stops == frozenset()
+
+
 def test_text_of_nobody_between_turn_and_stop_is_no_ending() -> None:
     template = BOUNDARY.replace("{% endfor %}", "{% endfor %}{% if not add_generation_prompt %}.</s>{% endif %}")
     assert zones(template, ROUNDS, tokens=tokens("</s>", eos="</s>"))[-2:] == [("content 3", "B"), ("context", ".</s>")]
@@ -837,8 +882,43 @@ def test_a_turn_goes_on_behind_a_stop_that_a_header_of_its_own_follows() -> None
     ]
 
 
-def test_a_second_stop_without_a_header_before_it_is_no_stop_of_the_turn() -> None:
+def test_a_header_behind_the_stop_goes_on_with_the_turn_only_where_another_stop_follows() -> None:
+    template = (
+        "{% for m in messages %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|done|><|end|>"
+        "{% if m.role == 'assistant' %}<|start|>assistant<|message|>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant{% endif %}"
+    )
+    vocabulary = tokens("<|start|>", "<|end|>", "<|done|>", "<|message|>", stops=("<|return|>", "<|end|>"))
+    assert last(template, [user("a"), assistant("b")], tokens=vocabulary) == [
+        ("opening", "<|start|>assistant"),
+        ("scaffold", "<|message|>"),
+        ("content", "b"),
+        ("scaffold", "<|done|>"),
+        ("stop", "<|end|>"),
+        ("tail", "<|start|>assistant<|message|>"),
+    ]
+
+
+def test_other_text_behind_the_stop_does_not_go_on_with_the_turn() -> None:
+    template = PLAIN.replace("</s>", "</s> (this was the turn of the {{ m.role }}) </end>")
+    vocabulary = tokens("</s>", "</end>", stops=("</s>", "</end>"))
+    assert last(template, [user("a"), assistant("b")], tokens=vocabulary) == [
+        ("opening", "<assistant>"),
+        ("content", "b"),
+        ("scaffold", "</s> (this was the turn of the assistant) "),
+        ("stop", "</end>"),
+    ]
+    plain = PLAIN.replace("</s>", "</s> (this was the turn of somebody) </end>")
+    assert last(plain, [user("a"), assistant("b")], tokens=vocabulary)[2:] == [
+        ("stop", "</s>"),
+        ("tail", " (this was the turn of somebody) </end>"),
+    ]
+
+
+@pytest.mark.parametrize("prompt", ["", PROMPT + "<|im_start|>assistant\n{% endif %}"], ids=["no prompt", "a prompt"])
+def test_a_second_stop_without_a_header_before_it_is_no_stop_of_the_turn(prompt: str) -> None:
     template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n<|endoftext|>{% endfor %}"
+    template += prompt
     tokens = SpecialTokens(
         added=("<|im_start|>", "<|im_end|>", "<|endoftext|>"), special=(), stops=("<|im_end|>", "<|endoftext|>")
     )

@@ -162,6 +162,13 @@ def test_a_token_over_two_weights_takes_that_of_its_first_trained_character() ->
     assert decided.weights == (0.5,)
 
 
+def test_a_token_over_two_weights_without_a_character_to_train_has_none() -> None:
+    for characters, verdict in (("E|E", "E"), ("I|I", "I")):
+        decided = decide(characters, [(0, 2)], weights={0: 0.5, 1: 2.0})
+        assert letters(decided) == verdict
+        assert decided.weights == (0.0,)
+
+
 def test_no_tokens_and_no_text() -> None:
     assert token_verdicts((), Alignment((), ()), (), Policy()) == TokenVerdicts((), (), (), ())
 

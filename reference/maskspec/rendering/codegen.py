@@ -10,8 +10,7 @@ environment method.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -26,8 +25,8 @@ def instrument(tree: nodes.Template) -> nodes.Template:
     return tree
 
 
-def _report(method: str, arguments: list[nodes.Expr], line: int) -> nodes.ExprStmt:
-    statement = nodes.ExprStmt(nodes.Tuple(arguments, "load", lineno=line), lineno=line)
+def _report(method: str, arguments: Sequence[nodes.Expr]) -> nodes.ExprStmt:
+    statement = nodes.ExprStmt(nodes.Tuple(list(arguments), "load"))
     statement.reports = method  # type: ignore[attr-defined]
     return statement
 
@@ -36,18 +35,15 @@ class _LoopReports(NodeTransformer):
     def visit_For(self, node: nodes.For) -> list[nodes.Node]:
         selections = list(_selections(node))
         self.generic_visit(node)
-        line = node.lineno
-        targets: list[nodes.Expr] = [nodes.Name(name, "load", lineno=line) for name in _names(node.target)]
-        reports: list[nodes.Node] = [_report("iterate", targets, line)]
-        reports += [_report("select", list(arguments), line) for arguments in selections]
-        node.body[:0] = reports
-        opened, closed = _report("open_scope", [], line), _report("close_scope", [], line)
+        targets = [nodes.Name(name, "load") for name in _names(node.target)]
+        node.body[:0] = [_report("iterate", targets), *(_report("select", arguments) for arguments in selections)]
+        opened, closed = _report("open_scope", []), _report("close_scope", [])
         if not node.recursive:
             return [opened, node, closed]
         # A recursive loop is a function whose whole text is printed at its end: by then its scope must be closed.
         name = "_maskspec_recursive_loop"
-        captured = nodes.AssignBlock(nodes.Name(name, "store", lineno=line), None, [node], lineno=line)
-        return [opened, captured, closed, nodes.Output([nodes.Name(name, "load", lineno=line)], lineno=line)]
+        captured = nodes.AssignBlock(nodes.Name(name, "store"), None, [node])
+        return [opened, captured, closed, nodes.Output([nodes.Name(name, "load")])]
 
 
 def _names(target: nodes.Node) -> list[str]:
@@ -61,46 +57,44 @@ def _selections(loop: nodes.For) -> Iterator[tuple[nodes.Expr, nodes.Expr, nodes
 
     Only the loop's own variable or `loop.index0` counts as the index:
     `messages[i + 1]` looks ahead and selects nothing. The sequence must be a
-    name that the loop itself does not assign, or an attribute of one.
+    name that the loop itself does not assign, or an attribute of one. A lookup
+    may stand in an inner loop, whose `loop` is another one.
     """
-    variables = set(_names(loop.target)) if isinstance(loop.target, nodes.Name) else set()
-    assigned = {
-        name.name for statement in loop.body for name in _walk(statement, nodes.Name) if name.ctx in ("store", "param")
-    }
+    variables = {loop.target.name} if isinstance(loop.target, nodes.Name) else set()
+    found = [pair for statement in loop.body for pair in _walk(statement)]
+    assigned = {node.name for node, _ in found if isinstance(node, nodes.Name) and node.ctx in ("store", "param")}
     seen: set[str] = set()
-    for statement in loop.body:
-        for item in _walk(statement, nodes.Getitem):
-            sequence, index = item.node, item.arg
-            if not _is_index(index, variables - assigned):
-                continue
-            root = sequence.node if isinstance(sequence, nodes.Getattr) else sequence
-            if not isinstance(root, nodes.Name) or root.name in assigned or root.name in variables:
-                continue
-            key = repr((sequence, index))
-            if key not in seen:
-                seen.add(key)
-                attribute = sequence.attr if isinstance(sequence, nodes.Getattr) else None
-                yield root, nodes.Const(attribute), index
+    for item, is_inner in found:
+        if not isinstance(item, nodes.Getitem) or not _is_index(item.arg, variables - assigned, is_inner):
+            continue
+        sequence, index = item.node, item.arg
+        root = sequence.node if isinstance(sequence, nodes.Getattr) else sequence
+        if not isinstance(root, nodes.Name) or root.name in assigned or root.name in variables:
+            continue
+        key = repr((sequence, index))
+        if key not in seen:
+            seen.add(key)
+            attribute = sequence.attr if isinstance(sequence, nodes.Getattr) else None
+            yield root, nodes.Const(attribute), index
 
 
-def _is_index(index: nodes.Expr, variables: set[str]) -> bool:
+def _is_index(index: nodes.Expr, variables: set[str], is_inner: bool) -> bool:
     if isinstance(index, nodes.Name):
         return index.name in variables
     return (
-        isinstance(index, nodes.Getattr)
+        not is_inner
+        and isinstance(index, nodes.Getattr)
         and index.attr == "index0"
         and isinstance(index.node, nodes.Name)
         and index.node.name == "loop"
     )
 
 
-def _walk(node: nodes.Node, kind: Any) -> Iterator[Any]:
-    """Nodes of one kind below a node, without going into inner loops."""
-    if isinstance(node, kind):
-        yield node
+def _walk(node: nodes.Node, is_inner: bool = False) -> Iterator[tuple[nodes.Node, bool]]:
+    """A node and all below it, each with whether it belongs to an inner loop, where `loop` is that loop."""
+    yield node, is_inner
     for child in node.iter_child_nodes():
-        if not isinstance(child, nodes.For):
-            yield from _walk(child, kind)
+        yield from _walk(child, is_inner or (isinstance(node, nodes.For) and child is not node.iter))
 
 
 class ScopedCodeGenerator(CodeGenerator):
@@ -120,12 +114,8 @@ class ScopedCodeGenerator(CodeGenerator):
         self.write("))")
 
     def visit_ExprStmt(self, node: nodes.ExprStmt, frame: Frame) -> None:
-        method = getattr(node, "reports", None)
-        if method is None:
-            super().visit_ExprStmt(node, frame)
-            return
-        self.newline(node)
-        self.write(f"environment.{method}(")
+        self.newline()
+        self.write(f"environment.{node.reports}(")  # type: ignore[attr-defined]  # nothing else makes such statements
         for argument in node.node.items:  # type: ignore[attr-defined]
             self.visit(argument, frame)
             self.write(", ")

@@ -67,6 +67,10 @@ class _TemplateDict:
         built: dict[Any, Any] = self._environment.collect(dict(*args, **kwargs))
         return built
 
+    def __getitem__(self, _key: Any) -> _TemplateDict:
+        """As `dict['name']` is an alias of `dict`, so is a misspelt `dict.from_keys` in a template."""
+        return self
+
     def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         built: dict[Any, Any] = self._environment.collect(dict.fromkeys(*args, **kwargs))
         return built
@@ -93,15 +97,24 @@ def _check_attribute_name(name: Any) -> None:
 
 
 def _raise_exception(message: str) -> None:
-    raise jinja2.exceptions.TemplateError(str.__str__(message) if isinstance(message, str) else message)
+    raise jinja2.exceptions.TemplateError(message)
 
 
 class _BoundedFormatter(SandboxedFormatter):
     """`str.format` in the sandbox, its field widths and its text counted."""
 
+    _built = 0
+    """Characters put into the text that is being built."""
+
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        self._built = 0
+        return super().vformat(format_string, args, kwargs)
+
     def format_field(self, value: Any, format_spec: str) -> Any:
         budget: Budget = self._env.budget  # type: ignore[attr-defined]
-        budget.text(budget.widths(format_spec) + budget.weight(value))
+        size = budget.widths(format_spec) + budget.weight(value)
+        self._built += size
+        budget.text(size if self._built <= budget.characters else self._built)
         return super().format_field(value, format_spec)
 
 
@@ -109,28 +122,27 @@ class _TracedFormatter(_BoundedFormatter):
     """`str.format` whose result keeps the origins of the pattern and of what is put in."""
 
     def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        expected = _BoundedFormatter.vformat(self, format_string, args, kwargs)
+        expected = super().vformat(format_string, args, kwargs)
+        self._built = 0
         pieces: list[str] = []
         automatic = 0
         position = 0
         for literal, field, specification, conversion in self.parse(format_string):
-            if literal:
-                start = str.find(format_string, literal, position)
-                exact = start >= 0 and isinstance(format_string, TracedText)
-                pieces.append(format_string[start : start + len(literal)] if exact else literal)
-                position = start + len(literal) if start >= 0 else position
+            start = str.find(format_string, literal, position)
+            position = start + len(literal)
+            pieces.append(format_string[start:position])
             if field is None:
                 continue
-            if "{" in (specification or ""):
+            specification = specification or ""
+            if "{" in specification:
                 return coarse(expected, *strings_within([*args, *kwargs.values()]))
             if field == "" or field.startswith((".", "[")):
                 field = f"{automatic}{field}"
                 automatic += 1
             value, _ = self.get_field(field, args, kwargs)
-            piece = self.format_field(self.convert_field(value, conversion), specification or "")
+            piece = self.format_field(self.convert_field(value, conversion), specification)
             pieces.append(piece if isinstance(piece, TracedText) else coarse(piece, *strings_within(value)))
-        result = concatenate(pieces)
-        return result if result == expected else coarse(expected, *strings_within([*args, *kwargs.values()]))
+        return concatenate(pieces)
 
 
 _ONLY_TEXT = frozenset({str})
@@ -146,7 +158,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols])
         self.budget = Budget(Limits())
-        self.now: Callable[[], datetime.datetime] = datetime.datetime.now
+        self.now: Callable[[], datetime.datetime]
         self.filters["tojson"] = self._tojson
         self.filters.update(self._own_filters())
         self.filters.update(guarded_filters(self))
@@ -237,10 +249,11 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             # `getattr` has let only public methods of strings through, and they take no context: call it straight.
             if __obj.__name__ == "join" and args:
                 args = (__self.budget.bounded(args[0]), *args[1:])
-            __self.budget.string_method(__obj.__self__, __obj.__name__, args)
             if kwargs:
                 kwargs.pop("_loop_vars", None)
                 kwargs.pop("_block_vars", None)
+            named = [kwargs[name] for name in ("sep", "tabsize") if name in kwargs]
+            __self.budget.string_method(__obj.__self__, __obj.__name__, (*args, *named))
             return __obj(*args, **kwargs)
         if isinstance(__obj, LoopContext):
             __self.open_scope()
@@ -254,9 +267,15 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         wrapped = super().wrap_str_format(value)
         if wrapped is None:
             return None
-        if isinstance(value.__self__, (SafeText, Markup)):
-            return wrapped
-        return self._bounded_format(value.__self__, value.__name__ == "format_map")
+        bounded = self._bounded_format(value.__self__, value.__name__ == "format_map")
+        if not isinstance(value.__self__, (SafeText, Markup)):
+            return bounded
+
+        def escaping(*args: Any, **kwargs: Any) -> str:
+            bounded(*args, **kwargs)  # for its counting
+            return wrapped(*args, **kwargs)
+
+        return escaping
 
     def _bounded_format(self, pattern: str, is_map: bool) -> Callable[..., str]:
         """`pattern.format` or `pattern.format_map`, sandboxed and bounded."""
@@ -314,7 +333,8 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         step = " " * min(indent, 1_000) if isinstance(indent, int) else indent or ""
         for repeated in (step, *(separators or ())):
             separator_length(repeated)
-        self.budget.text(self.budget.weight(value) * (6 + len(step) + sum(map(len, separators or ()))))
+        size = self.budget.weight(value) * (6 + sum(map(len, separators or ())))
+        self.budget.text(size + 2 * len(step) * self.budget.levels(value))
 
     def _strftime_now(self, format: str) -> str:
         separator_length(format)
@@ -408,11 +428,11 @@ class TracingEnvironment(ChatEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "%" and isinstance(left, str) and not isinstance(left, (SafeText, Markup)):
             self.budget.percent(left, right)
-            return percent(left, right)
+            return percent(left, right, self.as_text)
         texts = operator == "+" and isinstance(left, str) and isinstance(right, str)
         if texts and (isinstance(left, (SafeText, Markup)) or isinstance(right, (SafeText, Markup))):
             self.budget.text(len(left) + len(right))
-            return escape(left) + escape(right)
+            return escape("") + left + right
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  (a template may pass `self=`)
@@ -421,7 +441,7 @@ class TracingEnvironment(ChatEnvironment):
             if __obj.__name__ == "join":
                 args = (__self.budget.bounded(args[0]), *args[1:])
             if any(_holds_traced(argument) for argument in args):
-                __obj = getattr(make_traced(owner, runs_of(owner)), __obj.__name__, __obj)
+                __obj = getattr(make_traced(owner, runs_of(owner)), __obj.__name__)
         return super().call(__context, __obj, *args, **kwargs)
 
     def _tojson(

@@ -51,7 +51,6 @@ class SafeText(TracedText):
 def _safe(text: str) -> SafeText:
     safe: SafeText = str.__new__(SafeText, text)
     safe._runs = runs_of(text)
-    safe._settled = -1
     return safe
 
 
@@ -59,7 +58,7 @@ def escape(value: Any) -> str:
     """HTML-escape, as `markupsafe.escape`; each entity belongs to the character it stands for."""
     if isinstance(value, (SafeText, Markup)):
         return value
-    text = value if isinstance(value, str) else str(value)
+    text = str(value)
     if not any(character in text for character in _ESCAPES):
         return _safe(text)
     special = [found.start() for found in re.finditer("[&<>\"']", text)]
@@ -105,7 +104,7 @@ def _format(environment: Any, value: str, *args: Any, **kwargs: Any) -> str:
     if args and kwargs:
         return jinja_filters.do_format(value, *args, **kwargs)
     environment.budget.percent(str(value), kwargs or args)
-    return percent(environment.as_text(value), kwargs or args)
+    return percent(environment.as_text(value), kwargs or args, environment.as_text)
 
 
 @pass_environment
@@ -166,9 +165,8 @@ def _coarsened(function: Callable[..., Any]) -> Callable[..., Any]:
             return coarse(result, *(arg for arg in args if isinstance(arg, TracedText)))
         return result
 
-    for attribute in ("jinja_pass_arg",):
-        if hasattr(function, attribute):
-            setattr(wrapper, attribute, getattr(function, attribute))
+    if hasattr(function, "jinja_pass_arg"):
+        wrapper.jinja_pass_arg = function.jinja_pass_arg  # type: ignore[attr-defined]
     return wrapper
 
 

@@ -31,8 +31,8 @@ def guarded_filters(environment: Any) -> dict[str, Callable[..., Any]]:
 
 
 _ENTITIES = {"&": 4, "<": 3, ">": 3, '"': 4, "'": 4}
-_EXPANSION = {"urlencode": 12, "urlize": 6, "xmlattr": 6}
-"""The most characters that one character can become."""
+_EXPANSION = {"pprint": 1_000, "urlencode": 12, "urlize": 10, "xmlattr": 6}
+"""The most characters that one character can become; `pprint` writes data once for every level of nesting."""
 
 
 def _guarded(environment: Any, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,8 +45,9 @@ def _guarded(environment: Any, name: str, function: Callable[..., Any]) -> Calla
         if name in _NUMBERED or name in _GATHERING:
             _check(budget, name, given, kwargs)
         elif name in _EXPANSION:
-            budget.text(_EXPANSION[name] * sum(map(budget.weight, given)))
-        elif name in ("escape", "e", "forceescape") and given and isinstance(given[0], str):
+            repeated = sum(len(option) for option in (*given[1:], *kwargs.values()) if isinstance(option, str))
+            budget.text((_EXPANSION[name] + repeated) * budget.weight(given[0]))
+        elif name in ("escape", "e", "forceescape") and isinstance(given[0], str):
             text = given[0]
             budget.text(len(text) + sum(text.count(character) * more for character, more in _ENTITIES.items()))
         return function(*args, **kwargs)
@@ -58,8 +59,7 @@ def _guarded(environment: Any, name: str, function: Callable[..., Any]) -> Calla
 
 
 def _check(budget: Any, name: str, given: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    subject = given[0] if given else None
-    options = (*given[1:], *kwargs.values())
+    subject, options = given[0], (*given[1:], *kwargs.values())
     if name in _GATHERING and isinstance(subject, Sized):
         budget.sequence(len(subject))
     if name == "sum" and isinstance(kwargs.get("start", given[2] if len(given) > 2 else 0), (list, tuple)):

@@ -57,6 +57,9 @@ _GROWING_METHODS = frozenset(
 )
 _PADDING_METHODS = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs"})
 
+_STAR = re.compile(r"(?<!%)(?:%%)*%[-#0 +\d.]*\*")
+"""A conversion whose width or precision is one of the values."""
+
 
 class Budget:
     """Limits that are being spent by one rendering."""
@@ -81,7 +84,7 @@ class Budget:
 
     def text(self, characters: int) -> None:
         """Count a text of this many characters that is about to be built."""
-        self._left -= characters
+        self._left -= max(0, characters)
         if characters > self.characters or self._left < 0:
             raise TemplateLimitExceeded(
                 f"the template builds texts of more than {self.characters:,} characters; "
@@ -130,7 +133,7 @@ class Budget:
         if isinstance(value, (list, tuple, Mapping)):
             known = self._weights.get(id(value))
             return known[0] if known is not None else self._weigh(value)
-        return 1
+        return 1 + value.bit_length() // 3 if isinstance(value, int) else 1
 
     def _weigh(self, container: Any) -> int:
         members: Iterable[Any] = container
@@ -140,6 +143,22 @@ class Budget:
         for member in members:
             weight += self.weight(member)
         return weight
+
+    def levels(self, value: Any) -> int:
+        """How deep the items of a value stand, added up: what indenting each of them repeats."""
+        known: dict[int, tuple[int, int]] = {}
+
+        def measure(item: Any) -> tuple[int, int]:
+            """How many items there are, itself among them, and how deep they stand."""
+            if not isinstance(item, (list, tuple, Mapping)):
+                return 1, 0
+            if id(item) not in known:
+                inner = [measure(member) for member in (item.values() if isinstance(item, Mapping) else item)]
+                count = sum(items for items, _ in inner)
+                known[id(item)] = (1 + count, count + sum(levels for _, levels in inner))
+            return known[id(item)]
+
+        return measure(value)[1]
 
     # Operators
 
@@ -156,7 +175,7 @@ class Budget:
             self.integer(left.bit_length() + right.bit_length())
             return
         for value, count in ((left, right), (right, left)):
-            if isinstance(count, int) and count > 0:
+            if isinstance(count, int):
                 if isinstance(value, str):
                     self.text(len(value) * count)
                 elif isinstance(value, (list, tuple)):
@@ -165,7 +184,7 @@ class Budget:
 
     def power(self, left: Any, right: Any) -> None:
         """Check the size of `left ** right`."""
-        if isinstance(left, int) and isinstance(right, int) and right > 0:
+        if isinstance(left, int) and isinstance(right, int):
             self.integer(left.bit_length() * right)
 
     # Formatting
@@ -175,13 +194,13 @@ class Budget:
         size = len(pattern) + self.widths(pattern) + self.weight(values)
         if isinstance(values, Mapping):
             size += pattern.count("%") * max(map(self.weight, values.values()), default=0)
-        elif "*" in pattern:
-            size += sum(abs(value) for value in values if isinstance(value, int)) if isinstance(values, tuple) else 0
+        elif isinstance(values, tuple) and _STAR.search(pattern):
+            size += sum(abs(value) for value in values if isinstance(value, int))
         self.text(size)
 
     def widths(self, pattern: str) -> int:
         """The sum of the widths and precisions in a format string or specification."""
-        return sum(int(digits[:12]) for digits in re.findall(r"\d+", pattern) if len(digits) > 2)
+        return sum(int(digits[:12]) for digits in re.findall(r"\d+", pattern))
 
     def string_method(self, text: str, name: str, args: Sequence[Any]) -> None:
         """Check the size of the result of a string method before it is called."""
@@ -192,18 +211,21 @@ class Budget:
                 growth = max(0, len(args[1]) - len(args[0]))
                 self.text(len(text) + growth * text.count(args[0]))
         elif name in _PADDING_METHODS:
-            if args and isinstance(args[0], int):
-                self.text(len(text) + args[0] * (text.count("\t") if name == "expandtabs" else 1))
+            size = args[0] if args else 8
+            if isinstance(size, int):
+                self.text(len(text) + size * (text.count("\t") if name == "expandtabs" else 1))
         elif name == "join":
-            parts = args[0] if args and isinstance(args[0], (list, tuple)) else ()
+            parts = args[0] if args else ()
             self.text(sum(len(part) for part in parts if isinstance(part, str)) + len(text) * len(parts))
         elif name == "translate":
-            table = args[0] if args and isinstance(args[0], Mapping) else {}
-            self.text(len(text) * max((len(value) for value in table.values() if isinstance(value, str)), default=1))
+            table = args[0] if args else ()
+            values = table.values() if isinstance(table, Mapping) else table if isinstance(table, (list, tuple)) else ()
+            self.text(len(text) * max((len(value) for value in values if isinstance(value, str)), default=1))
+        elif name == "splitlines":
+            self.sequence(1 + sum(map(text.count, _LINE_BREAKS)))
         else:
-            separator = args[0] if args and isinstance(args[0], str) and name != "splitlines" else None
-            breaks = (separator,) if separator else _LINE_BREAKS if name == "splitlines" else _WHITE_SPACE
-            self.sequence(sum(map(text.count, breaks)))
+            breaks = (args[0],) if args and isinstance(args[0], str) else _WHITE_SPACE
+            self.sequence(1 + sum(map(text.count, breaks)))
 
 
 _LINE_BREAKS = ("\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")

@@ -156,6 +156,9 @@ class Template:
             raise TemplateRejected(
                 f"the template fails on this conversation: {type(error).__name__}: {error}"
             ) from error
+        finally:
+            if environment.budget is budget:  # compiled templates stay; what this rendering weighed need not
+                environment.budget = Budget(Limits())
 
 
 def _block_names(environment: jinja2.Environment, source: str) -> set[tuple[str, str]]:

@@ -169,7 +169,7 @@ class Trace:
         if id(value) in self._containers or "role" not in value:
             return None
         for candidate in (value["role"], *value.values()):
-            owner = sole_owner(candidate) if type(candidate) is TracedText else None
+            owner = sole_owner(candidate)
             if owner is None:
                 container = self._containers.get(id(candidate))
                 owner = container.message if container is not None and container.is_source else None
@@ -188,7 +188,7 @@ class Trace:
             if any(found is not None and (owner is None or found > owner) for found in owners):
                 return self._join_near(parts, owners)
         runs: list[Run] = []
-        settled = owner is not None
+        settled = True
         for part in parts:
             if type(part) is TracedText:
                 if owner is None or part._settled == owner:
@@ -234,9 +234,7 @@ class Trace:
 
     def _settle(self, runs: Runs) -> Runs:
         """Outside any loop, give a literal to the message that follows it in the text, else to the one before it."""
-        if all(origin.message is not None or origin.kind is not OriginKind.LITERAL for _, origin, _ in runs):
-            return runs
-        if all(origin.message is None for _, origin, _ in runs):
+        if all(origin.message is not None for _, origin, _ in runs):
             return runs
         upcoming: int | None = None
         settled: list[Run] = []
@@ -293,7 +291,7 @@ class Trace:
             return origin
         if origin.message > owner and self._reaches_ahead:
             return origin
-        key = (id(origin), -1 - owner)
+        key = (id(origin), owner)  # what is quoted has a message, what is adopted has none: no key means both
         found = self._adopted.get(key)
         if found is None:
             found = self._adopted[key] = replace(origin, quoted_in=owner)

@@ -133,7 +133,7 @@ def strings_within(value: Any) -> Iterator[TracedText]:
             yield from strings_within(item)
 
 
-def sole_owner(text: str) -> int | None:
+def sole_owner(text: object) -> int | None:
     """The message that every character of the text was copied from, or None."""
     if type(text) is not TracedText or not text._runs:
         return None
@@ -182,7 +182,7 @@ class TracedText(str):
     def __mul__(self, count: SupportsIndex) -> str:
         text = str.__mul__(self, count)
         if len(self._runs) * int(count) > _MOST_RUNS:
-            return coarse(text)
+            return make_traced(text, ((len(text), main_origin((self,)), None),))
         return make_traced(text, self._runs * int(count))
 
     def __rmul__(self, count: SupportsIndex) -> str:
@@ -312,8 +312,6 @@ class TracedText(str):
         if len(text) == len(self):
             return make_traced(text, self._runs)
         lengths = [len(convert(character)) for character in str.__iter__(self)]
-        if sum(lengths) != len(text):
-            return coarse(text, self)
         runs: list[Run] = []
         for position, length in enumerate(lengths):
             for _, origin, offset in cut(self._runs, position, position + 1):
@@ -363,13 +361,13 @@ class TracedText(str):
         return percent(self, values)
 
 
-_CONVERSION = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*\d*(?:\.\d+)?[hlL]?(?P<kind>[a-zA-Z%])")
+_CONVERSION = re.compile(r"%(?:\((?P<name>[^)]*)\))?[-#0 +]*\d*(?:\.\d*)?[hlL]?(?P<kind>[a-zA-Z%])")
 
 
-def percent(pattern: str, values: Any) -> str:
-    """`pattern % values`, with the origins of pattern and values."""
+def percent(pattern: str, values: Any, as_text: Callable[[Any], str] = str) -> str:
+    """`pattern % values`, with the origins of pattern and values; `as_text` is how a plain `%s` writes a value."""
     text = str.__mod__(pattern, values)
-    traced = pattern if isinstance(pattern, TracedText) else make_traced(pattern, runs_of(pattern))
+    traced = make_traced(pattern, runs_of(pattern))
     remaining = list(values) if isinstance(values, tuple) else [values]
     pieces: list[str] = []
     position = 0
@@ -380,13 +378,14 @@ def percent(pattern: str, values: Any) -> str:
             pieces.append("%")
             continue
         if found["name"] is None:
-            if not remaining:
-                break
             value = remaining.pop(0)
             piece = str.__mod__(found.group(), (value,))
         else:
             value = values[found["name"]]
             piece = str.__mod__(found.group(), values)
+        if found.group().endswith(("%s", ")s")) and isinstance(value, (dict, list, tuple)):
+            pieces.append(as_text(value))
+            continue
         pieces.append(coarse(piece, *strings_within(value if isinstance(value, (str, dict, list)) else str(value))))
     pieces.append(traced._part(position, len(traced)))
     result = concatenate(pieces)

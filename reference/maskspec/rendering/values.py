@@ -30,8 +30,7 @@ __all__ = ["json_text", "python_text"]
 class _Writer:
     """Pieces of text with their origins."""
 
-    def __init__(self, trace: Trace, quote: Callable[[str], str]) -> None:
-        self.trace = trace
+    def __init__(self, quote: Callable[[str], str]) -> None:
         self.quote = quote
         self.pieces: list[str] = []
         self.runs: list[Run] = []
@@ -86,7 +85,7 @@ def json_text(
 ) -> str:
     """What `json.dumps` gives for the value, with origins."""
     text = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-    writer = _Writer(trace, encode_basestring_ascii if ensure_ascii else encode_basestring)
+    writer = _Writer(encode_basestring_ascii if ensure_ascii else encode_basestring)
     comma, colon = separators or ((", ", ": ") if indent is None else (",", ": "))
     step = None if indent is None else indent if isinstance(indent, str) else " " * indent
 
@@ -123,7 +122,7 @@ def json_text(
             writer.literal("\n" + step * depth)
         writer.literal(closing)
 
-    write(value, trace.container(value), 0)
+    write(value, None, 0)
     result = writer.finish()
     return result if result == text else coarse(text, *strings_within(value))
 
@@ -131,9 +130,9 @@ def json_text(
 def python_text(trace: Trace, value: Any) -> str:
     """What `str()` gives for a value that is not a string, with origins."""
     text = str(value)
-    if isinstance(text, TracedText) or not isinstance(value, (dict, list, tuple)):
+    if not isinstance(value, (dict, list, tuple)):
         return text
-    writer = _Writer(trace, repr)
+    writer = _Writer(repr)
 
     def write(item: Any, origin: Origin | None) -> None:
         if isinstance(item, str):
@@ -150,12 +149,11 @@ def python_text(trace: Trace, value: Any) -> str:
                 if isinstance(item, dict):
                     write(key, None)
                     writer.literal(": ")
-                step = key if isinstance(key, int) else str(key)
-                write(member, origin and Origin(origin.kind, origin.message, (*origin.path, step)))
+                write(member, origin and Origin(origin.kind, origin.message, (*origin.path, key)))
             writer.literal("}" if isinstance(item, dict) else "]" if isinstance(item, list) else ")")
         else:
             writer.value(repr(item), origin)
 
-    write(value, trace.container(value))
+    write(value, None)
     result = writer.finish()
     return result if result == text else coarse(text, *strings_within(value))
