@@ -8,7 +8,6 @@ turns a difference into a choice instead of a bug.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
@@ -19,6 +18,7 @@ from maskspec.conversation import Conversation, Message, canonical_roles
 from maskspec.errors import PolicyError
 from maskspec.rendering import OriginKind, Rendering
 from maskspec.segmentation import Segment, Segmentation, Zone
+from maskspec.suggestions import suggestion
 
 __all__ = ["PRESETS", "Judgement", "Policy", "Stops", "Turns", "Verdict", "judge"]
 
@@ -103,7 +103,7 @@ class Policy:
     def preset(cls, name: str, **changes: object) -> Policy:
         """A named convention from `PRESETS`, with further options changed."""
         if name not in PRESETS:
-            raise PolicyError(f"there is no policy preset {name!r}{_suggestion(name, PRESETS)}")
+            raise PolicyError(f"there is no policy preset {name!r}{_otherwise(name, PRESETS)}")
         return PRESETS[name].changed(**changes)
 
     def changed(self, **changes: object) -> Policy:
@@ -111,7 +111,7 @@ class Policy:
         known = {option.name for option in fields(self)}
         for name in changes:
             if name not in known:
-                raise PolicyError(f"a policy has no option {name!r}{_suggestion(name, known)}")
+                raise PolicyError(f"a policy has no option {name!r}{_otherwise(name, known)}")
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def zone_verdict(self, zone: Zone) -> Verdict:
@@ -167,7 +167,7 @@ def _member(kind: type[Enum], value: object, name: str) -> Enum:
     except ValueError:
         options = [str(member.value) for member in kind]
         raise PolicyError(
-            f"{name} must be one of {', '.join(options)}, not {value!r}{_suggestion(str(value), options)}"
+            f"{name} must be one of {', '.join(options)}, not {value!r}{_otherwise(str(value), options)}"
         ) from None
 
 
@@ -188,9 +188,8 @@ def _roles(value: object, name: str) -> frozenset[str]:
 _SHAREGPT = {name: next(iter(canonical_roles([name]))) for name in ("gpt", "human")}
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+def _otherwise(name: str, known: Iterable[str]) -> str:
+    return suggestion(name, known, otherwise=f"known: {', '.join(sorted(known))}")
 
 
 PRESETS: Mapping[str, Policy] = {

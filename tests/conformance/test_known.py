@@ -142,8 +142,8 @@ def test_an_empty_file_accepts_nothing(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[[OPEN-1]\n", "known.toml is not valid TOML"),
-        (entry(rule="OPNE-1"), "there is no rule 'OPNE-1'; did you mean [[OPEN-1]]?"),
-        (entry(rule="open-1"), "there is no rule 'open-1'; did you mean [[OPEN-1]]?"),
+        (entry(rule="OPNE-1"), "there is no rule 'OPNE-1'; did you mean 'OPEN-1'"),
+        (entry(rule="open-1"), "there is no rule 'open-1'; did you mean 'OPEN-1'?"),
         ("version = 1\n", "there is no rule 'version'"),
         ("[OPEN-1]\nreason = 'x'\n", "write its entries as [[OPEN-1]], with two brackets"),
         ("[[OPEN-1]]\ncase = 'x'\n", "[[OPEN-1]] number 1: missing key 'reason'; say why the failure is accepted"),

@@ -18,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maskspec.conversation.values import described, shown, suggestion
+from maskspec.conversation.values import described, shown
 from maskspec.errors import ConversationError
+from maskspec.suggestions import suggestion
 
 __all__ = [
     "FLAG_NAMES",
@@ -91,7 +92,7 @@ class TextSpan:
                 known = ", ".join(_SPAN_KEYS)
                 hint = suggestion(str(key), _SPAN_KEYS)
                 raise ConversationError(
-                    f"a span has the unknown key {shown(key)}{hint}; known keys: {known}", field="spans"
+                    f"a span has the unknown key {shown(key)}{hint or ';'} known keys: {known}", field="spans"
                 )
         offsets = {"start", "end", "begin_offset", "end_offset"} & given.keys()
         weight = given.get("weight")

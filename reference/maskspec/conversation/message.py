@@ -15,10 +15,10 @@ from maskspec.conversation.values import (
     freeze,
     identity,
     listed,
-    suggestion,
     thaw,
 )
 from maskspec.errors import ConversationError
+from maskspec.suggestions import suggestion
 
 __all__ = ["KNOWN_ROLES", "REASONING_NAMES", "Message"]
 

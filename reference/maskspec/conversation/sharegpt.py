@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from maskspec.conversation.tools import parsed_json
-from maskspec.conversation.values import described, listed, shown, suggestion
+from maskspec.conversation.values import described, listed, shown
 from maskspec.errors import ConversationError, UsageError
+from maskspec.suggestions import suggestion
 
 __all__ = ["FUNCTION_CALL", "SHAREGPT_ROLES", "canonical_roles", "is_sharegpt_turn", "read_turn"]
 
@@ -62,7 +63,7 @@ def _canonical(name: str, roles: Mapping[str, str]) -> str:
     if role is None:
         known = sorted({*roles, *roles.values()})
         hint = suggestion(name, known) if isinstance(name, str) else ""
-        raise UsageError(f"unknown role {shown(name)}{hint}; known roles: {', '.join(known)}")
+        raise UsageError(f"unknown role {shown(name)}{hint or ';'} known roles: {', '.join(known)}")
     return "assistant" if role == FUNCTION_CALL else role
 
 
@@ -87,7 +88,8 @@ def read_turn(turn: object, roles: Mapping[str, str]) -> dict[str, Any]:
     if role is None:
         hint = suggestion(name, roles) if isinstance(name, str) else ""
         raise ConversationError(
-            f"is {shown(name)}, no known role{hint}; known roles: {', '.join(sorted(roles))}; map others with roles=",
+            f"is {shown(name)}, no known role{hint or ';'} known roles: {', '.join(sorted(roles))}; "
+            "map others with roles=",
             field="from" if "from" in turn else "role",
         )
     message: dict[str, Any] = {"role": role}

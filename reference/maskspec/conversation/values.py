@@ -7,7 +7,6 @@ back fresh lists and dicts for a template, a file or a caller to do with as they
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import reprlib
@@ -25,7 +24,6 @@ __all__ = [
     "identity",
     "listed",
     "shown",
-    "suggestion",
     "thaw",
 ]
 
@@ -164,9 +162,3 @@ def listed(keys: Iterable[object]) -> str:
     """List the keys that were seen, or say that there are none."""
     names = [shown(key) for key in keys]
     return ", ".join(names[:12]) + (", …" if len(names) > 12 else "") if names else "none"
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'user'?)` when a known name is close to this one, else nothing."""
-    close = difflib.get_close_matches(name.strip().lower(), list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""

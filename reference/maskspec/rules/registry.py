@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import zlib
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from maskspec.errors import MaskspecError, UsageError
 from maskspec.rules.catalogue import Rule, load_rules
 from maskspec.rules.violations import Finding, violation_type
+from maskspec.suggestions import suggestion
 
 if TYPE_CHECKING:
     from maskspec.rules.trial import Trial
@@ -86,8 +86,7 @@ def select_rules(names: Iterable[str] | None) -> tuple[Rule, ...]:
     for name in names:
         upper = name.strip().upper()
         if upper not in known:
-            close = difflib.get_close_matches(upper, sorted(known), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "; `maskspec rules` lists them"
+            hint = suggestion(upper, sorted(known), otherwise="`maskspec rules` lists them")
             raise UsageError(f"there is no rule or family {name!r}{hint}")
         found = {item.id for item in checked_rules() if upper in (item.id, item.family)}
         if not found:
