@@ -14,6 +14,7 @@ import click
 
 from maskspec.cli.corpus_add import add
 from maskspec.cli.corpus_lint import lint
+from maskspec.cli.corpus_report import report
 
 if TYPE_CHECKING:
     from maskspec.corpus import MissingPair, Pair
@@ -30,6 +31,7 @@ def command() -> None:
 
 command.add_command(add)
 command.add_command(lint)
+command.add_command(report)
 
 
 @command.command("list")
