@@ -6,10 +6,10 @@ import sys
 
 from tests.benchmarks.cases import CASES as MASKING
 from tests.benchmarks.detection import detection
-from tests.benchmarks.harness import overhead, processes, workers
+from tests.benchmarks.harness import overhead, processes, separate, workers
 from tests.benchmarks.measure import table
 
-CASES = (*MASKING, overhead, processes, workers, detection)
+CASES = (*MASKING, overhead, separate, processes, workers, detection)
 
 
 def main(wanted: list[str]) -> int:

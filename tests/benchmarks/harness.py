@@ -18,7 +18,7 @@ from maskspec.conformance.pairs import find_pair
 from maskspec.rules import select_rules
 from tests.benchmarks.measure import Row
 
-__all__ = ["overhead", "processes", "workers"]
+__all__ = ["overhead", "processes", "separate", "workers"]
 
 NAMES = (
     "chatml.generation+bytelevel-gpt2",
@@ -65,6 +65,28 @@ def processes() -> Iterator[Row]:
         seconds[jobs] = time.perf_counter() - started
     detail = f"{seconds[2]:.1f} s / {seconds[1]:.1f} s, {len(pairs)} pairs; the aim is 1.7 times as fast"
     yield Row("`--jobs 2` / `--jobs 1`, profile default", seconds[2] / seconds[1], "", 1 / 1.7, detail)
+
+
+def separate() -> Iterator[Row]:
+    """Compare two checks that share nothing, side by side, with one after the other: no sharing can do better here."""
+    command = [sys.executable, "-m", "maskspec", "check", "reference", "--profile", "default", "--jobs", "1"]
+    commands = [[*command, *(part for name in half for part in ("--pair", name))] for half in (MORE[::2], MORE[1::2])]
+    paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path if path)
+    seconds = {}
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "PYTHONPATH": paths, "XDG_CACHE_HOME": cache}
+        for beside in (False, True):
+            started = time.perf_counter()
+            running = []
+            for one in commands:
+                running.append(subprocess.Popen(one, env=environment, stdout=subprocess.DEVNULL, cwd=cache))
+                if not beside:
+                    running[-1].wait()
+            if any(process.wait() for process in running):
+                raise RuntimeError("maskspec check reference found something, or failed")
+            seconds[beside] = time.perf_counter() - started
+    detail = f"{seconds[True]:.1f} s / {seconds[False]:.1f} s, eight pairs each; what the machine itself admits"
+    yield Row("two separate checks side by side / in turn", seconds[True] / seconds[False], "", None, detail)
 
 
 _TEST = """

@@ -17,7 +17,9 @@ AROUND = (
     frozenset({"corpus", "shapes", "strategies"}),
     frozenset({"rules"}),
     frozenset({"conformance"}),
+    frozenset({"findings"}),
     frozenset({"adapters"}),
+    frozenset({"training"}),
     frozenset({"cli", "pytest_plugin", "__main__"}),
 )
 """The rooms around the reference, from the inside out. A room imports from its own layer and from those before it.

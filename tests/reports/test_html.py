@@ -154,3 +154,21 @@ def test_of_a_very_long_text_the_page_holds_what_lies_around_the_errors() -> Non
     (finding, _) = data(as_html(report(pair_result(failures=(failure(rows=rows),)))))["findings"]
     assert [token[0] for token in finding["tokens"]] == [*range(26), *range(39_980, 40_021)]
     assert finding["omitted"] == 50_000 - 26 - 41
+
+
+def test_a_figure_stands_in_the_page_as_an_image_that_cannot_run() -> None:
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    page = as_html(mixed(), figures=[("Loss & steps", 'the "loss" by role', drawing)])
+    (image,) = [attributes for tag, attributes in Page(page).tags if tag == "img"]
+    assert image["alt"] == 'the "loss" by role'
+    assert image["src"] is not None
+    kind, _, stored = image["src"].partition(",")
+    assert (kind, base64.b64decode(stored).decode()) == ("data:image/svg+xml;base64", drawing)
+    assert "<h2>Loss &amp; steps</h2>" in page
+    assert "alert(1)" not in page
+
+
+def test_a_page_without_figures_has_none() -> None:
+    page = as_html(mixed())
+    assert "img" not in {tag for tag, _ in Page(page).tags}
+    assert "@@" not in page.split('<script type="application/json"')[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from maskspec.cli import command
 from maskspec.conformance.reports import as_html, as_jsonl, as_junit, as_markdown, as_text
+from maskspec.training.writers import file_stem
 from tests.reports.factory import catalogued
 
 
@@ -80,3 +83,20 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = run(tmp_path / "nothing.jsonl")
     assert result.exit_code == 2
     assert "cannot be read" in result.output
+
+
+def test_the_plots_of_a_training_check_go_into_the_page_and_nowhere_else(saved: Path, tmp_path: Path) -> None:
+    refused = run(saved, "--training", tmp_path, "--format", "markdown")
+    assert refused.exit_code == 2
+    assert "--training is for HTML" in refused.output
+    empty = run(saved, "--training", tmp_path, "--format", "html")
+    assert empty.exit_code == 2
+    assert "holds no complete training check" in empty.output
+    pair = {"pair": "chatml+x", "curves": [1], "mutants": [{"excluded": "", "found_out": True}]}
+    record = {"maskspec_training_report": 1, "verdict": "Learns", "pairs": [pair]}
+    (tmp_path / "training.json").write_text(json.dumps(record), encoding="utf-8")
+    (tmp_path / f"training-{file_stem('chatml+x')}.svg").write_text("<svg>drawn</svg>", encoding="utf-8")
+    shown = run(saved, "--training", tmp_path, "--format", "html")
+    assert shown.exit_code == 0, shown.output
+    assert base64.b64encode(b"<svg>drawn</svg>").decode() in shown.output
+    assert "Learns. 1 of 1 broken ways of training were found out." in shown.output

@@ -16,7 +16,7 @@ from maskspec.errors import MaskspecError
 
 __all__ = ["command", "main"]
 
-_COMMANDS = ("check", "replay", "report", "trace", "rules", "corpus")
+_COMMANDS = ("check", "replay", "report", "trace", "train-check", "rules", "corpus")
 
 
 class _Problem(click.ClickException):
@@ -34,7 +34,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  (as above)
         if cmd_name not in _COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"maskspec.cli.{cmd_name}").command
+        found: click.Command = importlib.import_module(f"maskspec.cli.{cmd_name.replace('-', '_')}").command
         return found
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from maskspec.errors import MissingPackageError, UsageError
+from maskspec.suggestions import suggestion
 
 if TYPE_CHECKING:
     from maskspec.corpus import Pair
@@ -117,6 +117,5 @@ def _require_known(names: Iterable[str], known: Iterable[str], what: str) -> Non
     known = sorted(known)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "; `maskspec corpus list` lists them"
+            hint = suggestion(name, known, otherwise="`maskspec corpus list` lists them")
             raise UsageError(f"there is no {what} {name!r} among the pairs{hint}")

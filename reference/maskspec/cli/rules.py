@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 
 import click
 
 from maskspec.errors import UsageError
+from maskspec.suggestions import suggestion
 
 __all__ = ["command"]
 
@@ -24,8 +24,7 @@ def command(rule: str | None, family: str | None, as_json: bool) -> None:
     if rule is not None:
         upper = rule.upper()
         if upper not in rules:
-            close = difflib.get_close_matches(upper, rules, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "; `maskspec rules` lists them"
+            hint = suggestion(upper, rules, otherwise="`maskspec rules` lists them")
             raise UsageError(f"there is no rule {rule!r}{hint}")
         chosen = [rules[upper]]
     else:

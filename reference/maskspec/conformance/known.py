@@ -12,7 +12,6 @@ failure is still there; once it is not, the entry has to go.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import json
 import tomllib
@@ -31,6 +30,7 @@ from maskspec.conformance.reports import write_whole
 from maskspec.corpus import Pair
 from maskspec.errors import UsageError
 from maskspec.rules import Kind, load_rules
+from maskspec.suggestions import suggestion
 
 __all__ = ["Category", "KnownFailure", "KnownFailures"]
 
@@ -191,8 +191,7 @@ def _parse(text: str, name: str) -> tuple[KnownFailure, ...]:
     used: Counter[str] = Counter()
     for rule, tables in document.items():
         if rule not in load_rules():
-            close = difflib.get_close_matches(rule.upper(), load_rules(), n=1)
-            hint = f"; did you mean [[{close[0]}]]?" if close else "; `maskspec rules` lists them"
+            hint = suggestion(rule, load_rules(), otherwise="`maskspec rules` lists them")
             raise UsageError(f"{name}: there is no rule {rule!r}{hint}")
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             raise UsageError(f"{name}, {rule}: write its entries as [[{rule}]], with two brackets")
@@ -204,9 +203,8 @@ def _parse(text: str, name: str) -> tuple[KnownFailure, ...]:
 def _entry(table: Mapping[str, Any], rule: str, used: Counter[str], *, where: str) -> KnownFailure:
     for key in table:
         if key not in _KEYS:
-            close = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(_KEYS)}"
-            raise UsageError(f"{where}: unknown key {key!r}; {hint}")
+            hint = suggestion(key, _KEYS, otherwise=f"known are {', '.join(_KEYS)}")
+            raise UsageError(f"{where}: unknown key {key!r}{hint}")
     for key in ("reason", "case"):
         if key not in table:
             raise UsageError(f"{where}: missing key {key!r}; {_REMEDIES[key]}")

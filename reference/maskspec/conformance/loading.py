@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -11,16 +10,26 @@ from typing import Any
 from maskspec.conformance.counterexamples import masker_path as import_path
 from maskspec.errors import MissingPackageError, UsageError
 from maskspec.policy import Policy
+from maskspec.suggestions import close_names, suggestion
 
 __all__ = ["ADAPTERS", "load_masker", "masker_path", "require_masker"]
 
 ADAPTERS: dict[str, str] = {
     "reference": "maskspec.adapters.reference:masker",
     "transformers": "maskspec.adapters.transformers:masker",
+    "axolotl": "maskspec.adapters.axolotl:masker",
+    "axolotl-sharegpt": "maskspec.adapters.axolotl:sharegpt",
 }
 """Names that `maskspec check` takes, with the objects they stand for."""
 
-_NEEDS = {"transformers": "transformers"}
+_NEEDS = {
+    "transformers": ("transformers", "python -m pip install transformers"),
+    **dict.fromkeys(
+        ("axolotl", "axolotl-sharegpt"),
+        ("axolotl", "python -m pip install --no-deps axolotl==0.19.0, and what tox.ini names beside it"),
+    ),
+}
+"""The packages that adapters need, and how each is installed."""
 
 
 def load_masker(reference: str) -> Any:
@@ -35,9 +44,9 @@ def load_masker(reference: str) -> Any:
     """
     if ":" not in reference and reference not in ADAPTERS:
         raise UsageError(_unknown(reference))
-    package = _NEEDS.get(reference)
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise MissingPackageError(f"{reference!r} needs {package}: python -m pip install {package}")
+    package, command = _NEEDS.get(reference, ("", ""))
+    if package and importlib.util.find_spec(package) is None:
+        raise MissingPackageError(f"{reference!r} needs {package}: {command}")
     path, _, name = ADAPTERS.get(reference, reference).partition(":")
     if not path or not name:
         raise UsageError(f"{reference!r} is not complete; write package.module:object")
@@ -100,9 +109,9 @@ def _made(reference: str, maker: Any) -> Any:
 
 
 def _unknown(reference: str) -> str:
-    close = difflib.get_close_matches(reference, ADAPTERS, n=1)
-    if close:
-        return f"there is no masker {reference!r}; did you mean {close[0]!r}?"
+    hint = suggestion(reference, ADAPTERS)
+    if hint:
+        return f"there is no masker {reference!r}{hint}"
     module, _, name = reference.rpartition(".")
     hint = f"did you mean '{module}:{name}'?" if module else "an own masker is written package.module:object"
     return f"there is no masker {reference!r}; known are {', '.join(ADAPTERS)}; {hint}"
@@ -110,7 +119,7 @@ def _unknown(reference: str) -> str:
 
 def _missing(found: Any, path: str, name: str, part: str) -> str:
     names = [item for item in dir(found) if not item.startswith("_")]
-    close = difflib.get_close_matches(part, names, n=1)
+    close = close_names(part, names)
     maskers = [item for item in names if hasattr(getattr(found, item, None), "mask")]
     message = f"there is no {name!r} in {path!r}"
     if close:

@@ -1,16 +1,13 @@
 """A report as one HTML page that needs nothing else: no network, no library, no other file.
 
 The page is a frame (`page.html`) with its style, its script, and the run as one block of
-JSON. The script builds what is looked at when it is looked at, so a run of many thousand
-cells opens at once. Whatever a conversation holds reaches the page as text and never as
-markup: the JSON cannot end its own element, the script only ever sets text, and a content
-security policy allows this script and this style, by their hashes, and no connection.
+JSON (`frame.py` puts them together). The script builds what is looked at when it is
+looked at, so a run of many thousand cells opens at once, and only ever sets text.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import re
 from collections.abc import Iterable
@@ -18,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from maskspec.conformance.report import Conflict, Failure, PairResult, Report
-from maskspec.conformance.reports.plain import one_line
+from maskspec.conformance.reports.frame import encodable, framed
 from maskspec.conformance.reports.text import replay_line
 from maskspec.conformance.reports.wording import consequence, exclusions, smallest
 from maskspec.rules import Row, Rule
@@ -40,34 +37,27 @@ class _Names:
         return self.known.setdefault(text, len(self.known))
 
 
-def as_html(report: Report) -> str:
-    """The report as a page: verdict, smallest failing conversation, and every rule on every pair."""
-    style, script = _part("page.css"), _part("page.js")
-    security = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
+def as_html(report: Report, *, figures: Iterable[tuple[str, str, str]] = ()) -> str:
+    """The report as a page: verdict, smallest failing conversation, and every rule on every pair.
+
+    `figures` are pictures that belong to it, each a heading, what it shows in words, and an SVG. An SVG inside an
+    image runs no script and fetches nothing.
+    """
     verdict, aside = _verdict(report)
     parts = {
-        "SECURITY": html.escape(security, quote=True),
-        "TITLE": html.escape(_encodable(f"{report.masker}: maskspec conformance report")),
-        "MASKER": html.escape(_encodable(report.masker)),
+        "TITLE": html.escape(encodable(f"{report.masker}: maskspec conformance report")),
+        "MASKER": html.escape(encodable(report.masker)),
         "VERDICT": verdict,
         "ASIDE": aside,
         "STATE": report.exit_code.name.lower(),
-        "STYLE": style,
-        "SCRIPT": script,
-        # Inside a script element only "<" can begin something that ends it.
-        "DATA": one_line(_data(report)).replace("<", "\\u003c"),
+        "FIGURES": "".join(_figure(*figure) for figure in figures),
     }
-    page = _part("page.html")
-    pieces = page.split("@@")
-    return "".join(parts[piece] if position % 2 else piece for position, piece in enumerate(pieces))
+    return framed(_part("page.html"), style=_part("page.css"), script=_part("page.js"), data=_data(report), parts=parts)
 
 
 def _verdict(report: Report) -> tuple[str, str]:
     """The verdict and what qualifies it, as HTML: the masker's name stands beside it, no id is broken at its hyphen."""
-    sentence = _encodable(report.verdict.removeprefix(f"{report.masker}: "))
+    sentence = encodable(report.verdict.removeprefix(f"{report.masker}: "))
     sentence = re.sub(
         r"\b(\d+)( [a-z ]+)\(s\)", lambda found: f"{found[1]}{found[2]}{'s' * (found[1] != '1')}", sentence
     )
@@ -75,16 +65,17 @@ def _verdict(report: Report) -> tuple[str, str]:
     return re.sub(r"\b[A-Z]+-\d+\b", r'<span class="id">\g<0></span>', verdict), aside
 
 
+def _figure(title: str, caption: str, svg: str) -> str:
+    heading, words = html.escape(encodable(title)), html.escape(encodable(caption), quote=True)
+    picture = base64.b64encode(encodable(svg).encode()).decode("ascii")
+    return (
+        f'<section class="page figure"><h2>{heading}</h2><figure><img alt="{words}" '
+        f'src="data:image/svg+xml;base64,{picture}"><figcaption>{words}</figcaption></figure></section>'
+    )
+
+
 def _part(name: str) -> str:
     return resources.files(__package__ or __name__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _data(report: Report) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from maskspec.conformance.report import Failure, Report
 from maskspec.conformance.reports.text import conversation_lines, replay_line, shown_rows
 from maskspec.conformance.reports.wording import MEANING, appearances, cut, meanings, smallest, visible
 
-__all__ = ["LIMIT", "as_markdown", "fence"]
+__all__ = ["LIMIT", "as_markdown", "code", "fence", "literal"]
 
 LIMIT = 900_000
 """Bytes after which failures are only counted; the summary of one step may hold 1 MiB (GitHub's documentation)."""
@@ -26,13 +26,13 @@ _ROWS = 24
 
 def as_markdown(report: Report) -> str:
     """The report as Markdown: verdict, table of rules, each failure in its own fold, at most about `LIMIT` bytes."""
-    lines = [f"# maskspec: {_text(report.masker)}", "", f"**{_text(report.verdict)}.**", ""]
+    lines = [f"# maskspec: {literal(report.masker)}", "", f"**{literal(report.verdict)}.**", ""]
     conversations = sum(pair.cases for pair in report.pairs)
     asked = sum(pair.excluded is None for pair in report.pairs)
     scope = f"{conversations} conversations on {asked} pair(s), {report.seconds:.0f} s"
-    lines += [f"Policy {_code(report.policy)}, profile {_text(report.profile)}, seed {report.seed}, {scope}.", ""]
+    lines += [f"Policy {code(report.policy)}, profile {literal(report.profile)}, seed {report.seed}, {scope}.", ""]
     for conflict in report.conflicts:
-        lines += [f"**Adapter**: {_text(conflict.problem)} (on {_code(conflict.pair)}, {conflict.count} time(s))", ""]
+        lines += [f"**Adapter**: {literal(conflict.problem)} (on {code(conflict.pair)}, {conflict.count} time(s))", ""]
         if conflict.traceback:
             lines += ["<details><summary>Traceback</summary>", "", *fence(conflict.traceback.rstrip().splitlines())]
             lines += ["", "</details>", ""]
@@ -40,10 +40,10 @@ def as_markdown(report: Report) -> str:
     lines += ["## Rules", "", *_rules(report), ""]
     if report.broken:
         lines += [f"## {MEANING}", ""]
-        lines += [f"- **{rule}**: {_text(sentence)}" for rule, sentence in meanings(report)]
+        lines += [f"- **{rule}**: {literal(sentence)}" for rule, sentence in meanings(report)]
         lines.append("")
     lines += _lists(report)
-    lines += [f"Versions: {', '.join(_code(f'{name} {version}') for name, version in report.versions.items())}", ""]
+    lines += [f"Versions: {', '.join(code(f'{name} {version}') for name, version in report.versions.items())}", ""]
     return "\n".join(lines)
 
 
@@ -68,14 +68,14 @@ def _failures(report: Report) -> Iterator[str]:
 
 
 def _failure(failure: Failure, *, open_: bool) -> Iterator[str]:
-    title = f"{failure.rule.id} {failure.rule.level.value}  {_text(failure.rule.title)}"
+    title = f"{failure.rule.id} {failure.rule.level.value}  {literal(failure.rule.title)}"
     what = ", ".join(part for part in (failure.kind.value, failure.zone) if part)
     yield f"<details{' open' if open_ else ''}>"
-    yield f"<summary>{title} ({_text(what)}; {appearances(failure)})</summary>"
+    yield f"<summary>{title} ({literal(what)}; {appearances(failure)})</summary>"
     yield ""
-    yield f"{_text(failure.rule.sentence)} ({_code(f'spec/{failure.rule.location}')})"
+    yield f"{literal(failure.rule.sentence)} ({code(f'spec/{failure.rule.location}')})"
     yield ""
-    yield f"On {_code(failure.pair)}: {_text(failure.explanation)}"
+    yield f"On {code(failure.pair)}: {literal(failure.explanation)}"
     yield ""
     yield from fence(conversation_lines(failure, most=9), language="json")
     yield ""
@@ -97,7 +97,7 @@ def _table(failure: Failure) -> Iterator[str]:
             yield "| | … | | | | |"
         row = failure.rows[position]
         mark = "❌" if row.wrong else ""
-        token = _code(cut(visible(row.text), 60))
+        token = code(cut(visible(row.text), 60))
         yield f"| {mark} | {row.index} | {token} | {row.zone} | {row.expected} | {row.got} |"
         last = position
     if last < len(failure.rows) - 1:
@@ -112,7 +112,7 @@ def _rules(report: Report) -> Iterator[str]:
         tally = report.tallies[rule.id]
         mark = "❌" if tally.failed else ("✅" if tally.passed or tally.known or tally.noted else "")
         yield (
-            f"| {mark} | {rule.id} | {rule.level.value} | {_text(rule.title)} | {tally.passed} | {tally.failed} "
+            f"| {mark} | {rule.id} | {rule.level.value} | {literal(rule.title)} | {tally.passed} | {tally.failed} "
             f"| {tally.known} | {tally.noted} | {sum(tally.excluded.values())} |"
         )
 
@@ -122,23 +122,23 @@ def _lists(report: Report) -> Iterator[str]:
         yield "## Known failures, accepted"
         yield ""
         for failure in report.known:
-            yield f"- {failure.rule.id}, {appearances(failure)}: {_text(failure.known or '')}"
+            yield f"- {failure.rule.id}, {appearances(failure)}: {literal(failure.known or '')}"
         yield ""
     if report.unfinished:
         yield "## Pairs that the run did not come to"
         yield ""
-        yield from (f"- {_code(name)}" for name in report.unfinished)
+        yield from (f"- {code(name)}" for name in report.unfinished)
         yield ""
     if report.stale:
         yield "## Known failures that no longer fail"
         yield ""
-        yield from (f"- {_text(item)}" for item in report.stale)
+        yield from (f"- {literal(item)}" for item in report.stale)
         yield ""
     if report.notes:
         yield f"<details><summary>Notes about tokenizers ({len(report.notes)}); they decide nothing</summary>"
         yield ""
         for note in report.notes:
-            yield f"- {note.rule.id}, {appearances(note)}: {_text(note.explanation)}"
+            yield f"- {note.rule.id}, {appearances(note)}: {literal(note.explanation)}"
         yield ""
         yield "</details>"
         yield ""
@@ -148,24 +148,24 @@ def _lists(report: Report) -> Iterator[str]:
         yield ""
         yield "| times | reason |"
         yield "|--:|---|"
-        yield from (f"| {count} | {_text(reason)} |" for reason, count in reasons[:_REASONS])
+        yield from (f"| {count} | {literal(reason)} |" for reason, count in reasons[:_REASONS])
         if len(reasons) > _REASONS:
             yield f"| {sum(count for _, count in reasons[_REASONS:])} | {len(reasons) - _REASONS} further reasons |"
         yield ""
-        yield from (f"- not installed: {_text(item)}" for item in report.missing)
+        yield from (f"- not installed: {literal(item)}" for item in report.missing)
         yield ""
         yield "</details>"
         yield ""
 
 
-def _text(text: str) -> str:
+def literal(text: str) -> str:
     """The text as Markdown shows it word for word, on one line."""
     return re.sub(
         r"[&<>|`*\[\]\\~$#@]|(?<!\w)_|_(?!\w)|:(?=\S)|(?<=\w)\.(?=\w)", _reference, visible(text).replace("\\\\", "\\")
     )
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """The text as code: between backticks where nothing in it can end them or the cell, else as HTML."""
     if re.fullmatch(r"[\w+./:=#, '\"(){}<>-]*", text, re.ASCII) and text == text.strip():
         return f"`{text}`"

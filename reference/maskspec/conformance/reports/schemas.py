@@ -12,7 +12,16 @@ from maskspec.errors import UsageError
 
 __all__ = ["SCHEMAS", "load_schema"]
 
-SCHEMAS: tuple[str, ...] = ("case", "conflict", "counterexample", "journal", "pair-result", "report")
+SCHEMAS: tuple[str, ...] = (
+    "case",
+    "conflict",
+    "counterexample",
+    "findings",
+    "journal",
+    "pair-result",
+    "report",
+    "training-report",
+)
 """The names of the schemas in `spec/schemas/`; each is JSON Schema 2020-12 and has an `$id` that others refer to."""
 
 
