@@ -6,15 +6,20 @@ import argparse
 import sys
 from importlib import metadata
 
-from tests.oracles.asking import fixed, generated
-from tests.oracles.harness import Oracle, examine
+from tests.oracles.asking import drawn, fixed
+from tests.oracles.examining import examine
+from tests.oracles.oracle import Oracle
 from tests.oracles.registry import ORACLES, lacking
 from tests.oracles.table import TABLE, store, table
 
-EXAMPLES = 500
+ENOUGH = 500
+"""Generated conversations to compare per pair."""
+
+MOST = 2000
+"""Generated conversations to draw per pair, for oracles that refuse many."""
 
 
-def ask(oracle: Oracle, examples: int) -> dict[str, object]:
+def ask(oracle: Oracle, enough: int, most: int) -> dict[str, object]:
     """Everything that is stored about an oracle; unexplained differences are printed and end the run."""
     found: dict[str, object] = {}
     unexplained = 0
@@ -22,7 +27,7 @@ def ask(oracle: Oracle, examples: int) -> dict[str, object]:
         pair = oracle.pair(name)
         parts = {
             "fixed": examine(oracle, pair, fixed(pair)),
-            "generated": examine(oracle, pair, generated(pair, examples)),
+            "generated": examine(oracle, pair, drawn(pair, most), enough=enough),
         }
         print(f"  {name}: {parts['generated'].conversations} conversations", file=sys.stderr)
         for part in parts.values():
@@ -33,13 +38,14 @@ def ask(oracle: Oracle, examples: int) -> dict[str, object]:
     if unexplained:
         raise SystemExit(f"{oracle.name}: {unexplained} differences fall into no class")
     versions = {package: metadata.version(package) for package in oracle.packages}
-    return {"versions": versions, "examples": examples, "pairs": found}
+    return {"versions": versions, "enough": enough, "most": most, "pairs": found}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.oracles", description=__doc__)
     parser.add_argument("oracle", nargs="*", choices=[*ORACLES, []], help="by default all that are installed")
-    parser.add_argument("--examples", type=int, default=EXAMPLES, help="generated conversations per pair")
+    parser.add_argument("--enough", type=int, default=ENOUGH, help="generated conversations to compare per pair")
+    parser.add_argument("--most", type=int, default=MOST, help="generated conversations to draw per pair")
     options = parser.parse_args()
     for name in options.oracle or ORACLES:
         missing = lacking(ORACLES[name])
@@ -47,7 +53,7 @@ def main() -> None:
             print(f"{name}: left out, {'; '.join(missing)}", file=sys.stderr)
             continue
         print(f"{name} …", file=sys.stderr)
-        store(name, ask(ORACLES[name], options.examples))
+        store(name, ask(ORACLES[name], options.enough, options.most))
     TABLE.write_text(table(ORACLES), encoding="utf-8")
     print(TABLE)
 

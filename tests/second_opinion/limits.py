@@ -33,9 +33,10 @@ LIMITS: Mapping[Limit, str] = {
     Limit.PREFIX_REFUSED: "the template refuses the messages before this one",
     Limit.PREFIX_REWRITTEN: "the messages before this one, alone, are printed without the text that ends the last of them",
     Limit.OTHER_END: "the messages before this one end otherwise when they stand alone, or when another message follows: the "
-    "two borders are the ends of what the texts share, with and without a marker with which both may go on",
-    Limit.PROMPT_ALWAYS: "the template prints the generation prompt without being asked: the end of the messages before the "
-    "answer is not seen without the answer's header",
+    "two borders are the ends of what the texts share, with and without a marker with which both may go on; where both other "
+    "texts close the message in one way and this one in another, it may begin anywhere before its first own character",
+    Limit.PROMPT_ALWAYS: "the template prints the generation prompt without being asked: the end of the messages before is "
+    "not seen without an answer's header behind it, which may share its beginning with the one that does follow",
     Limit.SEPARATOR: "white space that is there only between two messages: the earlier one or the later one prints it",
     Limit.FINAL_TEXT: "text after the last message that is not there when another one follows: it may be that message's, if "
     "it is the last, or nobody's",

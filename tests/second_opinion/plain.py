@@ -40,21 +40,22 @@ def _tojson(
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def environment() -> ImmutableSandboxedEnvironment:
+    """Jinja as transformers sets it up."""
+    made = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
     )
-    environment.filters["tojson"] = _tojson
-    environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = lambda pattern: NOW.strftime(pattern)
-    return environment
+    made.filters["tojson"] = _tojson
+    made.globals["raise_exception"] = _raise_exception
+    made.globals["strftime_now"] = lambda pattern: NOW.strftime(pattern)
+    return made
 
 
 class PlainTemplate:
     """A compiled template; `text` is None for a conversation that it refuses."""
 
     def __init__(self, source: str, variables: Mapping[str, Any]) -> None:
-        self._template = _environment().from_string(source)
+        self._template = environment().from_string(source)
         self._variables = variables
 
     def text(

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from maskspec.corpus import Template
-from maskspec.strategies import Generated
-from tests.second_opinion.compare import compare, reference, second_opinion, special_tokens
-from tests.second_opinion.plain import PlainTemplate
+from tests.second_opinion.compare import compare
+from tests.second_opinion.small import both, trained
 
 _CALL = {"type": "function", "id": "call00001", "function": {"name": "look", "arguments": {}}}
 _QUESTION: dict[str, Any] = {"role": "user", "content": "a"}
@@ -68,30 +66,16 @@ FAULTS: dict[str, tuple[str, list[dict[str, Any]], str]] = {
 }
 """Template, conversation, and the text with the trained characters in brackets."""
 
-MARKERS = ("<|end|>", "<|assistant|>", "<|user|>", "<|tool|>", "<|turn|>", "<|eos|>")
-
-
-def _both(source: str, messages: list[dict[str, Any]]) -> tuple[Any, Any]:
-    template = Template("small", source, "this test", eos="<|end|>", stops=("<|end|>",), special=MARKERS)
-    asked = Generated(messages)
-    second = second_opinion(template, PlainTemplate(source, special_tokens(template).variables), asked)
-    return second, reference(template, asked)
-
 
 @pytest.mark.parametrize(("source", "messages", "expected"), FAULTS.values(), ids=FAULTS)
 def test_the_reference(source: str, messages: list[dict[str, Any]], expected: str) -> None:
-    _, first = _both(source, messages)
-    shown, trained = "", False
-    for character, verdict in zip(first.rendering.text, first.verdicts, strict=True):
-        if (verdict == "train") is not trained:
-            shown, trained = shown + ("]" if trained else "["), not trained
-        shown += character
-    assert shown + ("]" if trained else "") == expected
+    _, first = both(source, messages)
+    assert trained(first) == expected
 
 
 @pytest.mark.parametrize(("source", "messages", "expected"), FAULTS.values(), ids=FAULTS)
 def test_the_second_opinion_does_not_differ(source: str, messages: list[dict[str, Any]], expected: str) -> None:
-    second, first = _both(source, messages)
+    second, first = both(source, messages)
     assert second is not None
     assert second.text == expected.replace("[", "").replace("]", "")
     differences = compare(second, first, [message["role"] for message in messages]).differences
@@ -100,7 +84,7 @@ def test_the_second_opinion_does_not_differ(source: str, messages: list[dict[str
 
 def test_the_text_of_a_merged_system_prompt_is_the_system_prompts() -> None:
     source, messages, _ = FAULTS["a system prompt inside the question"]
-    second, first = _both(source, messages)
+    second, first = both(source, messages)
     start = second.text.index("Short.")
     for answer in (second, first):
         assert set(answer.owners[start : start + len("Short.")]) == {0}

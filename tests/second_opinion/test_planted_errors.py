@@ -87,6 +87,15 @@ def question_owned_by_the_answer(given: Reference) -> Reference:
     return _segments(given, lambda part: part._replace(message=1 if part.message == 2 else part.message))
 
 
+def header_owned_by_the_question(given: Reference) -> Reference:
+    """As if the question had printed the header of its answer."""
+
+    def change(part: Segment) -> Segment:
+        return part._replace(message=0, zone=Zone.TAIL) if (part.message, part.zone) == (1, Zone.OPENING) else part
+
+    return _segments(given, change)
+
+
 def content_is_reasoning(given: Reference) -> Reference:
     return _segments(given, lambda part: part._replace(zone=Zone.REASONING) if part.zone is Zone.CONTENT else part)
 
@@ -135,6 +144,7 @@ PLANTED: tuple[Planted, ...] = (
     origins_one_character_late,
     answers_swapped,
     question_owned_by_the_answer,
+    header_owned_by_the_question,
     content_is_reasoning,
     opening_is_scaffold,
     first_stop_is_tail,

@@ -1,52 +1,21 @@
-"""What an oracle is asked, what it answers, and how its answer is held against the reference, token by token.
+"""Two answers to one conversation, held against each other token by token.
 
-An oracle is code that nobody here wrote and that says for a conversation which
-ids a model is trained on. Where it and the reference differ, the difference has
-to fall into one of the oracle's classes, and every class is resolved: as an
-error of the reference, as one of the oracle or of the template, or as a policy
-that can be declared. Nothing else is possible, and what falls into no class
-fails the tests.
+Where the ids differ, tokens belong together by the text that they spell, so
+that a difference in spelling does not hide one in what is trained.
 """
 
 from __future__ import annotations
 
-import datetime
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import Enum
 from itertools import groupby
-from typing import Any, Protocol
 
-from maskspec import Mask, mask
-from maskspec.corpus import Pair
-from maskspec.errors import TemplateError
-from maskspec.policy import Policy, Verdict
+from maskspec import Mask
+from maskspec.policy import Verdict
 from maskspec.segmentation import Zone
-
-
-class NotComparable(Exception):
-    """The oracle does not take this conversation; the message says why, in words that can be counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One conversation of a comparison."""
-
-    name: str
-    messages: Sequence[Mapping[str, Any]]
-    tools: Sequence[Mapping[str, Any]] | None = None
-
-    def fresh(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
-        """Messages and tools as new plain data."""
-        tools = None if self.tools is None else [dict(tool) for tool in deepcopy(self.tools)]
-        return [dict(message) for message in deepcopy(self.messages)], tools
-
-    def changed(self, messages: Sequence[Mapping[str, Any]]) -> Asked:
-        """The same with other messages."""
-        return Asked(self.name, messages, self.tools)
+from tests.oracles.asking import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +39,6 @@ class Kind(Enum):
     """The same characters are other tokens."""
     TEXT = "text"
     """The characters are other ones."""
-
-
-class Owner(Enum):
-    """Whose matter a class of differences is."""
-
-    OURS = "our bug"
-    """The reference is wrong and gets mended; no class of this kind may stay."""
-    THEIRS = "their bug"
-    """The oracle, the template or the tokenizer does what its own format does not say."""
-    POLICY = "declared policy"
-    """Both are right; a policy says which is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,150 +119,6 @@ class Difference:
 
 def _text(pieces: Sequence[Piece]) -> str:
     return b"".join(piece.surface for piece in pieces).decode("utf-8", "replace")
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A smallest conversation that shows a class, and the pair to show it on."""
-
-    pair: str
-    messages: tuple[Mapping[str, Any], ...]
-    tools: tuple[Mapping[str, Any], ...] | None = None
-
-    def asked(self) -> Asked:
-        """As a conversation of a comparison."""
-        return Asked("smallest case", self.messages, self.tools)
-
-
-@dataclass(frozen=True, slots=True)
-class Class:
-    """A class of differences: how it is recognised, whose matter it is, why, and the smallest case of it.
-
-    `whose` names the project or template, with its version. A class of the owner POLICY has the options under which
-    reference and oracle agree.
-    """
-
-    name: str
-    owner: Owner
-    whose: str
-    why: str
-    matches: Callable[[Difference], bool]
-    case: Case
-    policy: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if (self.owner is Owner.POLICY) != bool(self.policy):
-            raise ValueError(f"{self.name}: a policy is given for a declared difference and for nothing else")
-
-
-class Oracle(Protocol):
-    """Somebody else's answer to the question which tokens are trained."""
-
-    name: str
-    packages: Mapping[str, str]
-    """The distributions that it needs, with the version, or its first part, that the classes were found in."""
-    pairs: Sequence[str]
-    classes: Sequence[Class]
-
-    def pair(self, name: str, /) -> Pair:
-        """The pair of that name."""
-
-    def asked(self, pair: Pair, conversation: Asked, /) -> Asked:
-        """The part of a conversation that both can be asked; raises NotComparable where there is none."""
-
-    def answer(self, pair: Pair, conversation: Asked, /) -> Answer:
-        """What the oracle says; raises NotComparable where it refuses the conversation."""
-
-
-def frozen_clock() -> datetime.datetime:
-    """Some templates print the date."""
-    return datetime.datetime(2025, 1, 1)
-
-
-@dataclass(slots=True)
-class Comparison:
-    """What was found out about one pair."""
-
-    conversations: int = 0
-    tokens: int = 0
-    agreed: int = 0
-    open: int = 0
-    equal: int = 0
-    excluded: Counter[str] = field(default_factory=Counter)
-    classes: Counter[str] = field(default_factory=Counter)
-    unexplained: list[Difference] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything but the unexplained differences, of which there must be none."""
-        return {
-            "conversations": self.conversations,
-            "tokens": self.tokens,
-            "agreed": self.agreed,
-            "open": self.open,
-            "same ids": self.equal,
-            "excluded": dict(sorted(self.excluded.items())),
-            "classes": dict(sorted(self.classes.items())),
-        }
-
-
-def examine(oracle: Oracle, pair: Pair, conversations: Sequence[Asked], policy: Policy = Policy()) -> Comparison:
-    """Ask oracle and reference the same conversations.
-
-    A token agrees where both train it or neither does. `open` counts those of
-    them that the principle leaves open (EITHER) and neither trains.
-    """
-    found = Comparison()
-    for conversation in conversations:
-        try:
-            chosen = oracle.asked(pair, conversation)
-            ours = _reference(pair, chosen, policy)
-            theirs = oracle.answer(pair, chosen)
-        except NotComparable as error:
-            found.excluded[str(error)] += 1
-            continue
-        found.conversations += 1
-        found.equal += tuple(theirs.ids) == ours.input_ids
-        found.tokens += len(ours.input_ids)
-        differing = 0
-        for difference in compare(chosen, ours, theirs):
-            name = class_of(oracle, difference)
-            if difference.kind is not Kind.SPELLING:
-                differing += len(difference.ours)
-            if name is None:
-                found.unexplained.append(difference)
-            else:
-                found.classes[name] += difference.size
-        found.agreed += len(ours.input_ids) - differing
-        found.open += sum(verdict is Verdict.EITHER for verdict in ours.verdicts)
-    return found
-
-
-def differences(oracle: Oracle, pair: Pair, conversation: Asked, policy: Policy = Policy()) -> tuple[Difference, ...]:
-    """The differences on one conversation as it is, not cut down to what both can be asked."""
-    ours = _reference(pair, conversation, policy)
-    return tuple(compare(conversation, ours, oracle.answer(pair, conversation)))
-
-
-def class_of(oracle: Oracle, difference: Difference) -> str | None:
-    """The first class of the oracle that a difference falls into."""
-    return next((each.name for each in oracle.classes if each.matches(difference)), None)
-
-
-def _reference(pair: Pair, conversation: Asked, policy: Policy) -> Mask:
-    messages, tools = conversation.fresh()
-    try:
-        return mask(
-            messages,
-            template=pair.template.source,
-            tokenizer=pair.tokenizer,
-            policy=policy,
-            tools=tools,
-            template_kwargs=pair.template_kwargs,
-            allow_empty=True,
-            clock=frozen_clock,
-        )
-    except TemplateError:
-        raise NotComparable("the template refuses the conversation") from None
 
 
 def compare(asked: Asked, ours: Mask, theirs: Answer) -> Iterator[Difference]:
