@@ -342,9 +342,9 @@ class _Divider:
     def _boundary_stop(self, owner: int, position: int) -> tuple[int, int]:
         """Where the special token stands that begins the output after this turn and so ends it; empty for none.
 
-        Where stops are declared, only those count. Text that belongs to nobody
-        can only end the turn with a declared stop, before which white space may
-        stand.
+        Where stops are declared, only those count. Text that belongs to nobody, or
+        to a message of the same role, can only end the turn with a declared stop;
+        before that of nobody, white space may stand.
         """
         nothing = (0, 0)
         if position + 1 >= len(self.stretches):
@@ -353,10 +353,9 @@ class _Divider:
         start = following.start
         if following.owner is None:
             start += len(self.text[start : following.end]) - len(self.text[start : following.end].lstrip())
-        elif self.roles[following.owner] == self.roles[owner]:
-            return nothing
         found = self.declared_stops.match(self.text, start, following.end)
-        if found is None and following.owner is not None and not self.stops_are_declared:
+        is_other = following.owner is not None and self.roles[following.owner] != self.roles[owner]
+        if found is None and is_other and not self.stops_are_declared:
             found = self.special.match(self.text, start, following.end)
         return found.span() if found else nothing
 

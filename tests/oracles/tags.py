@@ -58,16 +58,6 @@ CLASSES: Sequence[Class] = (
         Case("qwen3_6_training", _PLAIN),
     ),
     Class(
-        "stop in front of an empty answer",
-        Owner.POLICY,
-        f"{_TRL}: diffusion_gemma",
-        "the template closes an answer only when no other one follows, and prints the close of the last with an empty answer "
-        "behind it; the prompt for that one supplies it by the letter of chapter 03, the tags train it",
-        lambda each: each.only_theirs(Zone.OPENING, Verdict.IGNORE) and each.our_text.strip() == "<turn|>",
-        Case("diffusion_gemma_training", (*_PLAIN, assistant(" "))),
-        {"opening": Verdict.TRAIN},
-    ),
-    Class(
         "opening",
         Owner.POLICY,
         f"{_TRL}: deepseekv3, deepseek_r1_distill, gptoss, muse_glimmer",

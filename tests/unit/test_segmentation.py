@@ -638,6 +638,28 @@ def test_a_message_of_the_same_role_prints_no_boundary_stop() -> None:
     assert segmentation.without_stop == {0, 1, 3}
 
 
+def test_a_declared_stop_that_a_message_of_the_same_role_prints_ends_the_turn_before_it() -> None:
+    """As where a template closes an answer only when no other one follows, and the last one is empty."""
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' %}<U>{{ m.content }}{% elif loop.first or loop.previtem.role == 'user' %}"
+        "<A>{{ m.content }}{% else %}<end>\n<A>{{ m.content }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{% if messages[-1].role == 'assistant' %}<end>\n{% endif %}<A>{% endif %}"
+    )
+    messages = [user("Hi"), assistant("A"), assistant("B")]
+    vocabulary = tokens("<U>", "<A>", "<end>", stops=("<end>",))
+    _rendering, segmentation = divide(template, messages, tokens=vocabulary)
+    assert segmentation.boundary_stops == {1}
+    assert zones(template, messages, tokens=vocabulary) == [
+        ("opening 0", "<U>"),
+        ("content 0", "Hi"),
+        ("opening 1", "<A>"),
+        ("content 1", "A"),
+        ("stop 1", "<end>"),
+        ("opening 2", "\n<A>"),
+        ("content 2", "B"),
+    ]
+
+
 def test_a_user_message_has_no_boundary_stop() -> None:
     vocabulary = tokens("<|user|>", "<|assistant|>", stops=("<|assistant|>",))
     _rendering, segmentation = divide(BOUNDARY, ROUNDS, tokens=vocabulary)
