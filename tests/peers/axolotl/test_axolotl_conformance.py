@@ -1,0 +1,67 @@
+"""The suite on axolotl: nothing but what is known of its version, and everything that is known still there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from maskspec.adapters.axolotl import masker
+from maskspec.conformance import KnownFailures, Report, check_masker, find_pair
+from maskspec.conformance.known import Category
+from maskspec.conformance.protocol import Labelled, Padding
+from tests.peers.axolotl import entry
+
+pytestmark = entry.needed
+
+KNOWN = Path(__file__).parent / f"known-{entry.VERSION}.toml"
+PAIRS = {
+    entry.OLD: ("mistral-v3", "mistral-v3:slow", "qwen2.5"),
+    entry.NEWEST: ("mistral-v3", "mistral-v3:slow", "qwen3", "llama-3.1"),
+}
+"""Those of the files; a run over all real pairs is a command in the files' heads."""
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    pairs = [find_pair(name) for name in PAIRS[entry.VERSION]]
+    return check_masker(masker, pairs=pairs, profile="quick", known=KnownFailures.read(KNOWN), time_limit=120)
+
+
+def test_the_adapter_works_on_every_pair(report: Report) -> None:
+    assert not report.conflicts
+    assert all(pair.tallies["LABEL-2"].run >= 20 for pair in report.pairs)
+
+
+def test_nothing_new_is_broken(report: Report) -> None:
+    assert [(failure.rule.id, failure.kind.value, failure.zone, failure.pairs) for failure in report.broken] == []
+
+
+def test_nothing_known_is_mended(report: Report) -> None:
+    assert report.stale == ()
+
+
+def test_every_known_failure_has_a_reason_and_a_class() -> None:
+    entries = KnownFailures.read(KNOWN).entries
+    assert entries
+    for known in entries:
+        assert len(known.reason.split()) >= 5
+        assert isinstance(known.category, Category)
+        assert known.versions == f"axolotl {entry.VERSION}"
+
+
+def test_the_collator_pads_on_either_side_with_any_id() -> None:
+    samples = [Labelled([1, 5, 6], [-100, 5, 6]), Labelled([1], [-100])]
+    right, left = (masker.collate(samples, Padding(9, side)) for side in ("right", "left"))
+    assert (right[1].input_ids, right[1].labels, right[1].attention_mask) == ((1, 9, 9), (-100,) * 3, (1, 0, 0))
+    assert (left[1].input_ids, left[1].labels, left[1].attention_mask) == ((9, 9, 1), (-100,) * 3, (0, 0, 1))
+
+
+def test_rows_hold_no_more_than_they_may_and_every_sample_once() -> None:
+    sizes = (4, 3, 2)
+    rows = masker.pack([Labelled([size] * size, [-100] * size) for size in sizes], 6)
+    assert all(len(row.input_ids) <= 6 for row in rows)
+    assert sorted(item for row in rows for item in row.input_ids) == [2, 2, 3, 3, 3, 4, 4, 4, 4]
+    # A sample begins where the positions begin again, and nowhere else.
+    placed = [pair for row in rows for pair in zip(row.input_ids, row.position_ids or (), strict=True)]
+    assert sorted(item for item, position in placed if position == 0) == [2, 3, 4]
