@@ -1,10 +1,10 @@
 """Breaks the reference on purpose: `python -m tests.mutation` tells which mistakes the tests notice.
 
-Without names of modules it runs some mutants of each, for the better part of an hour, and
-writes `scores.md`; with `--all`, all of them. With names (`segmentation`,
-`rendering.trace`) it prints their scores only. What is known from an interrupted run is
-kept in `build/` and not run again; `--again` runs what survived without a reason,
-say after writing tests.
+Without names of modules it runs every mutant of all of them, for about three quarters of an
+hour of one core, and writes `scores.md`. With names (`segmentation`, `rendering.trace`), other
+tests or a sample (`--every 20`) it prints scores only. What is known from an interrupted run is
+kept in `build/` and not run again; `--again` runs what survived without a reason, say after
+writing tests.
 Exit code 0: every survivor is explained in `survivors.toml`; 1: one is not;
 2: something is wrong with the call or the tests.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,14 +46,6 @@ MODULES = (
     "rendering.values",
 )
 
-EVERY = {
-    **dict.fromkeys(MODULES, 3),
-    "verdicts": 1,
-    **{module: 12 for module in MODULES if module.startswith("rendering.")},
-}
-"""Of how many mutants of a module one is run unless all are asked for: the first, and then every so many in the order
-of the text."""
-
 JOURNAL = Path("build/mutation.jsonl")
 
 TESTS = (
@@ -61,6 +53,7 @@ TESTS = (
     "tests/unit/test_alignment.py",
     "tests/unit/test_alignment_properties.py",
     "tests/unit/test_hazards.py",
+    "tests/unit/test_markers.py",
     "tests/unit/test_masker.py",
     "tests/unit/test_policy.py",
     "tests/unit/test_policy_reasons.py",
@@ -68,6 +61,7 @@ TESTS = (
     "tests/unit/test_segmentation.py",
     "tests/unit/test_segmentation_places.py",
     "tests/unit/test_segmentation_properties.py",
+    "tests/unit/test_stretches.py",
     "tests/unit/test_verdicts.py",
 )
 """The reference's own tests. Those of rules, corpora and oracles would catch more, but take longer."""
@@ -88,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"any of {', '.join(MODULES)}; all by default")
     parser.add_argument("--tests", action="append", help="a file or folder of tests; tests/unit by default")
     parser.add_argument("--seconds", type=float, default=5.0, help="CPU seconds of tests for one mutant; default 5")
-    parser.add_argument("--all", action="store_true", help="run every mutant, for some hours, instead of every few")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="run the first and then every Nth mutant")
+    parser.add_argument("--jobs", type=int, default=1, help="mutants that are run at once; default 1")
     parser.add_argument("--journal", type=Path, default=JOURNAL, help=f"what is known already; default {JOURNAL}")
     parser.add_argument("--again", action="store_true", help="run again what survived before without a reason")
     options = parser.parse_args(arguments)
@@ -96,44 +91,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"no module {', '.join(sorted(unknown))}; known: {', '.join(MODULES)}")
     modules = tuple(dict.fromkeys(options.modules)) or MODULES
-    every = {} if options.all else EVERY
-    made = {module: mutants_of(module, every=every.get(module, 1)) for module in modules}
+    made = {module: mutants_of(module, every=options.every) for module in modules}
     chosen = [mutant for module in modules for mutant in made[module][0]]
     reasons = read_reasons(ACCEPTED)
     accepted = [mutant for mutant in chosen if mutant.key in reasons]
     journal = Journal(options.journal, again=options.again, accepted=accepted)
-    attempts = run(chosen, options.tests or TESTS, options.seconds, journal)
+    attempts = run(chosen, options.tests or TESTS, options.seconds, journal, jobs=options.jobs)
     if not attempts:
         return 2
     scores = [score(module, attempts, reasons, exist=made[module][1]) for module in modules]
     print()
     for one in scores:
         _print(one)
-    if not options.modules and not options.tests:
-        SCORES.write_text(table(scores, origin(options.seconds, every)), encoding="utf-8")
+    if not options.modules and not options.tests and options.every == 1:
+        SCORES.write_text(table(scores, origin(options.seconds)), encoding="utf-8")
         print(f"written: {SCORES}")
     return int(any(one.unexplained for one in scores))
 
 
-def run(mutants: Sequence[Mutant], tests: Sequence[str], seconds: float, journal: Journal) -> list[Attempt]:
+def run(
+    mutants: Sequence[Mutant], tests: Sequence[str], seconds: float, journal: Journal, *, jobs: int = 1
+) -> list[Attempt]:
     """What became of every mutant; nothing where the tests cannot be run."""
-    campaign = Campaign(mutants, seconds, _Progress(mutants, journal), journal.known(mutants))
+    campaign = Campaign(mutants, seconds, _Progress(mutants, journal), journal.known(mutants), jobs)
     quiet = ["-q", "-s", "--no-header", "-p", "no:cacheprovider"]
     quick = ["--tb=native", "--assert=plain", "-m", "not corpus", "-k", f"not ({SLOW})"]
     pytest.main([*quiet, *quick, *tests], plugins=[campaign])
     return campaign.attempts
 
 
-def origin(seconds: float, every: Mapping[str, int]) -> str:
+def origin(seconds: float) -> str:
     """How the scores were made, as prose."""
-    command = "tox -e mutation" if every else "tox -e mutation -- --all"
     versions = ", ".join(f"{package} {version(package)}" for package in ("mutmut", "pytest", "hypothesis"))
-    which = "*Run* are the first and then every so many, in their order." if every else "All of them are run."
     return (
-        f"Written by `{command}` with Python {sys.version.split()[0]}, {versions}.\n\n"
-        f"*Mutants* are all that mutmut makes of a module. {which} A mutant meets the reference's own tests\n"
-        f"(`tests/unit`) that call the changed function, for {seconds:g} CPU seconds at most, those of its module first.\n"
-        "*Killed* is one on which a test fails, or takes six times as long as it should or too much memory (*late*)."
+        f"Written by `python -m tests.mutation` with Python {sys.version.split()[0]}, {versions}.\n\n"
+        "*Mutants* are all that mutmut makes of a module and that are Python; every one was run. A mutant meets the\n"
+        "reference's own tests (`tests/unit`) that call the changed function, those of its module first, for\n"
+        f"{seconds:g} CPU seconds at most. *Killed* is one on which a test fails, or takes six times as long as it\n"
+        "should, or too much memory (*late*). A survivor is *equivalent* to the right code, or shows in its *speed\n"
+        "only*, or in the *message text only* of an error or a warning; `survivors.toml` says why of each one."
     )
 
 
@@ -142,14 +138,16 @@ class _Progress:
 
     def __init__(self, mutants: Sequence[Mutant], journal: Journal) -> None:
         self._journal = journal
-        self._whole = len(mutants)
+        known = len(journal.known(mutants))
+        print(f"{known} of {len(mutants)} known", flush=True)
+        self._whole = len(mutants) - known
         self._done = 0
         self._told = time.monotonic()
 
     def __call__(self, attempt: Attempt) -> None:
         self._done += 1
         self._journal.write(attempt)
-        if not attempt.test:
+        if attempt.valid and not attempt.test:
             print(f"survived {attempt.tried} tests: {attempt.mutant.title}", flush=True)
         if time.monotonic() - self._told > 60:
             self._told = time.monotonic()
@@ -160,7 +158,7 @@ def _print(one: Score) -> None:
     print(f"{one.module}: {one.killed} of {one.mutants} killed ({one.percent:.1f} %), of {one.exist} that there are")
     for mutant in one.unexplained:
         print(f"  not explained: {mutant.function}: {mutant.was!r} -> {mutant.now!r}")
-    for entry in one.stale:
+    for entry in one.stale if one.mutants == one.exist else ():
         print(f"  no survivor any more, remove it from {ACCEPTED.name}: {entry}")
 
 

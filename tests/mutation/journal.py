@@ -32,13 +32,16 @@ class Journal:
             return {}
         stored = {}
         for line in self._path.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
+            record = {"valid": True, **json.loads(line)}
             stored[record["mutant"]] = record
         found = {}
         for mutant in mutants:
             record = stored.get(_digest(mutant))
-            if record is not None and (record["test"] or not self._again or mutant in self._accepted):
-                found[mutant] = Attempt(mutant, record["test"], record["late"], record["tried"])
+            if record is None:
+                continue
+            survived = record["valid"] and not record["test"]
+            if not (survived and self._again) or mutant in self._accepted:
+                found[mutant] = Attempt(mutant, *(record[name] for name in ("test", "late", "tried", "valid")))
         return found
 
     def write(self, attempt: Attempt) -> None:
@@ -50,6 +53,7 @@ class Journal:
             "test": attempt.test,
             "late": attempt.late,
             "tried": attempt.tried,
+            "valid": attempt.valid,
         }
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -1,14 +1,18 @@
 """Runs the tests on mutants: everything is imported and collected once, and each mutant gets a forked process.
 
-First every test runs once on the right code, to learn how long it takes and which
-functions it calls. A mutant then meets the tests that call its function: those that
-already caught another mutant of that function, then the tests of its module, then the
-others, quick ones first, until one fails or the time for one mutant is spent.
+First every test runs twice on the right code: watched, to learn which functions it calls, and
+then, in another order, to learn how long it takes and that it passes wherever it stands. A mutant
+then meets the tests that call its function: those that already caught another mutant of that
+function, then the tests of its module, then those of its folder, then the others, quick ones first,
+until one fails or the time for one mutant is spent.
 """
 
 from __future__ import annotations
 
+import contextlib
+import cProfile
 import gc
+import importlib
 import os
 import pickle
 import resource
@@ -18,10 +22,10 @@ import sys
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -33,28 +37,49 @@ __all__ = ["Attempt", "Campaign"]
 MEMORY = 3_000_000_000
 """Bytes that a mutant may use beyond what is there before it runs."""
 
+REMEMBERING = (
+    "maskspec.markers",
+    "maskspec.prompts",
+    "maskspec.rendering.origins",
+    "maskspec.rendering.render",
+)
+"""Modules of the reference with functions that remember their answers: compiled templates, what they look for."""
+
+
+class _Outcome(Enum):
+    CAUGHT = "caught"
+    SURVIVED = "survived"
+    LATE = "late"
+    INVALID = "invalid"
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of a mutant: the test that caught it, or "" for none."""
+    """What became of a mutant: the test that caught it, or "" for none.
+
+    `late` says that it ran out of time or memory. What mutmut makes is not always Python; then it is not `valid`.
+    """
 
     mutant: Mutant
     test: str
     late: bool = False
     tried: int = 0
+    valid: bool = True
 
 
 @dataclass
 class Campaign:
     """A pytest plugin that runs mutants instead of tests.
 
-    `seconds` are the CPU seconds of tests that one mutant may meet. `done` is known from an earlier run.
+    `seconds` are the CPU seconds of tests that one mutant may meet; `jobs` mutants run at once. `done` is
+    known from an earlier run. `attempts` are in the order of `mutants` once pytest has ended.
     """
 
     mutants: Sequence[Mutant]
     seconds: float
     tell: Callable[[Attempt], None]
     done: Mapping[Mutant, Attempt] = field(default_factory=dict)
+    jobs: int = 1
     attempts: list[Attempt] = field(default_factory=list)
 
     @pytest.hookimpl(tryfirst=True)
@@ -68,85 +93,131 @@ class Campaign:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        if all(mutant in self.done for mutant in self.mutants):
-            self.attempts.extend(self.done[mutant] for mutant in self.mutants)
-            return True
-        items = session.items
-        files = {str(source_of(name)) for name in {mutant.module for mutant in self.mutants}}
-        answer = _in_child(lambda tell: tell(_observe(items, files)), patience=3600)
-        if answer is None:
-            raise pytest.UsageError("the tests end the process, or take more than an hour")
-        for name, failure in answer["failing"].items():
-            print(f"not used, because it fails on the right code: {name}\n{failure[-500:]}")
-        seconds: list[float] = answer["seconds"]
-        callers: dict[tuple[str, str], set[int]] = answer["callers"]
-        catchers: dict[tuple[str, str], dict[int, None]] = defaultdict(dict)
-        gc.collect()
-        gc.freeze()  # what a child does not look at need not be copied
-        for mutant in self.mutants:
-            if mutant in self.done:
-                self.attempts.append(self.done[mutant])
-                continue
-            place = (str(source_of(mutant.module)), mutant.function)
-            own = mutant.module.replace(".", "/").split("/")[0]
-
-            def rank(index: int, own: str = own) -> tuple[bool, float]:
-                return own not in items[index].nodeid, seconds[index]
-
-            order = [*catchers[place], *sorted(callers.get(place, set()) - catchers[place].keys(), key=rank)]
-            chosen, spent = [], 0.0
-            for index in order:
-                spent += seconds[index]
-                if spent > self.seconds:
-                    break
-                chosen.append((items[index], seconds[index]))
-            answer = _in_child(
-                lambda tell, m=mutant, c=chosen: tell(_meet(m, c, tell)), patience=60 + 20 * self.seconds
-            )  # type: ignore[misc]
-            caught = answer if isinstance(answer, str) else "out of time or memory"
-            if caught == "no function":  # what mutmut makes is not always Python
-                continue
-            if caught.startswith("test "):
-                caught = caught.removeprefix("test ")
-                index = next(index for index, item in enumerate(items) if item.nodeid == caught)
-                catchers[place] = {index: None, **catchers[place]}
-            attempt = Attempt(mutant, caught, caught.startswith("out of"), len(chosen))
-            self.attempts.append(attempt)
-            self.tell(attempt)
+        made: dict[Mutant, Attempt] = {mutant: self.done[mutant] for mutant in self.mutants if mutant in self.done}
+        if len(made) < len(self.mutants):
+            observed = _watched(session.items, {str(source_of(mutant.module)) for mutant in self.mutants})
+            gc.collect()
+            gc.freeze()  # what a child does not look at need not be copied
+            for attempt in self._run([mutant for mutant in self.mutants if mutant not in made], observed):
+                made[attempt.mutant] = attempt
+                self.tell(attempt)
+        self.attempts.extend(made[mutant] for mutant in self.mutants)
         return True
 
+    def _run(self, mutants: Sequence[Mutant], observed: _Observed) -> Iterator[Attempt]:
+        waiting = list(reversed(mutants))
+        running: dict[int, tuple[_Child, Mutant, int]] = {}
+        while waiting or running:
+            while waiting and len(running) < self.jobs:
+                mutant = waiting.pop()
+                chosen = observed.chosen(mutant, self.seconds)
+                child = _Child(lambda m=mutant, c=chosen: _meet(m, c), patience=60 + 20 * self.seconds)  # type: ignore[misc]
+                running[child.pipe] = child, mutant, len(chosen)
+            select.select(list(running), [], [], 1.0)
+            for pipe, (child, mutant, tried) in list(running.items()):
+                if child.is_over():
+                    del running[pipe]
+                    outcome, test = child.answer() or (_Outcome.LATE, "out of time or memory")
+                    if outcome is _Outcome.CAUGHT:
+                        observed.note(mutant, test)
+                    yield Attempt(mutant, test, outcome is _Outcome.LATE, tried, outcome is not _Outcome.INVALID)
 
-def _observe(items: Sequence[pytest.Item], files: set[str]) -> dict[str, Any]:
-    """How long each test takes, and which functions of some files it calls; and which tests fail."""
+
+@dataclass
+class _Observed:
+    """The tests: how long each takes, which functions it calls, which mutants of a function it caught so far."""
+
+    items: Sequence[pytest.Item]
+    seconds: Mapping[int, float]
+    callers: Mapping[tuple[str, str], set[int]]
+    catchers: dict[tuple[str, str], dict[int, None]] = field(default_factory=lambda: defaultdict(dict))
+
+    def chosen(self, mutant: Mutant, seconds: float) -> list[tuple[pytest.Item, float]]:
+        """What a mutant meets, in that order, with the CPU seconds that each test takes on the right code."""
+        place = _place(mutant)
+        *folder, module = mutant.module.split(".")
+
+        def rank(index: int) -> tuple[bool, bool, float]:
+            name = self.items[index].nodeid
+            return f"/test_{module}" not in name, not all(f"/{part}/" in name for part in folder), self.seconds[index]
+
+        first = self.catchers[place]
+        others = (index for index in self.callers.get(place, ()) if index in self.seconds and index not in first)
+        order = [*first, *sorted(others, key=rank)]
+        chosen, spent = [], 0.0
+        for index in order:
+            spent += self.seconds[index]
+            if spent > seconds:
+                break
+            chosen.append((self.items[index], self.seconds[index]))
+        return chosen
+
+    def note(self, mutant: Mutant, test: str) -> None:
+        """Let the next mutants of the same function meet this test first."""
+        index = next(index for index, item in enumerate(self.items) if item.nodeid == test)
+        place = _place(mutant)
+        self.catchers[place] = {index: None, **self.catchers[place]}
+
+
+def _place(mutant: Mutant) -> tuple[str, str]:
+    return str(source_of(mutant.module)), mutant.function
+
+
+def _watched(items: Sequence[pytest.Item], files: set[str]) -> _Observed:
+    """Run every test on the right code; what fails there is not used, and said."""
+    answer = _Child(lambda: _observe(items, files), patience=2 * 3600).answer()
+    if answer is None:
+        raise pytest.UsageError("the tests end the process, or take more than two hours")
+    callers, seconds, failing, imported = answer
+    for name in imported:  # once, and not again in the process of every mutant
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    for name, failure in failing.items():
+        print(f"not used, because it fails on the right code: {name}\n  {failure.splitlines()[-1][:200]}")
+    print(f"{len(seconds)} tests in {sum(seconds.values()):.0f} CPU seconds", flush=True)
+    return _Observed(items, seconds, callers)
+
+
+def _observe(items: Sequence[pytest.Item], files: set[str]) -> tuple[Any, dict[int, float], dict[str, str], list[str]]:
+    """Which tests call each function of some files; seconds of those that pass; failures of others; what they import."""
     _run_everything_here()
+    before = set(sys.modules)
     callers: dict[tuple[str, str], set[int]] = defaultdict(set)
-    seconds: list[float] = []
-    index = 0
-
-    def observe(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename in files:
-            callers[frame.f_code.co_filename, frame.f_code.co_qualname].add(index)
-
-    failing: dict[str, str] = {}
+    seconds: dict[int, float] = {}
     for index, item in enumerate(items):
-        following = items[index + 1] if index + 1 < len(items) else None
         started = time.process_time()
-        sys.settrace(observe)
-        failure = _failure(item, following)
-        sys.settrace(None)
-        if failure:  # a test of time limits may fail because it is watched
-            started = time.process_time()
-            failure = _failure(item, following)
-        seconds.append(time.process_time() - started)
-        if failure:
-            failing[item.nodeid] = failure
-            for called in callers.values():
-                called.discard(index)
-    return {"seconds": seconds, "callers": dict(callers), "failing": failing}
+        for (
+            function
+        ) in _remembering():  # what a test need not call because an earlier one has, it may have to call alone
+            function.cache_clear()
+        profile = cProfile.Profile(builtins=False)
+        profile.enable()
+        _failure(item, items[index + 1] if index + 1 < len(items) else None)
+        profile.disable()
+        seconds[index] = time.process_time() - started
+        for entry in profile.getstats():
+            if not isinstance(entry.code, str) and entry.code.co_filename in files:
+                callers[entry.code.co_filename, entry.code.co_qualname].add(index)
+    failing: dict[str, str] = {}
+    order = sorted(seconds, key=lambda index: seconds[index])
+    for index, following in zip(order, [*order[1:], None], strict=True):
+        started = time.process_time()
+        failure = _failure(items[index], None if following is None else items[following])
+        seconds[index] = time.process_time() - started
+        if failure:  # one that fails only while it is watched, as tests of time limits may, is used
+            failing[items[index].nodeid] = failure
+            del seconds[index]
+    return dict(callers), seconds, failing, [name for name in sys.modules if name not in before]
 
 
-def _meet(mutant: Mutant, chosen: Sequence[tuple[pytest.Item, float]], tell: Callable[[Any], None]) -> str:
-    """The test that catches a mutant, or ""."""
+def _remembering() -> list[Any]:
+    """The functions of the reference that remember their answers."""
+    modules = [sys.modules[name] for name in REMEMBERING if name in sys.modules]
+    return [value for module in modules for value in vars(module).values() if hasattr(value, "cache_clear")]
+
+
+def _meet(mutant: Mutant, chosen: Sequence[tuple[pytest.Item, float]]) -> tuple[_Outcome, str]:
+    """What becomes of a mutant, and the test that catches it; the process ends where a test is late."""
     _run_everything_here()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     allowed = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
@@ -154,19 +225,13 @@ def _meet(mutant: Mutant, chosen: Sequence[tuple[pytest.Item, float]], tell: Cal
     try:
         exchange(mutant)
     except (SyntaxError, ValueError):
-        return "no function"
-
-    def late(*_: object) -> None:
-        tell("out of time")
-        os._exit(0)
-
-    signal.signal(signal.SIGPROF, late)
+        return _Outcome.INVALID, ""
+    signal.signal(signal.SIGPROF, lambda *_: os._exit(0))
     for position, (item, seconds) in enumerate(chosen):
         signal.setitimer(signal.ITIMER_PROF, 3 + 6 * seconds)
-        following = chosen[position + 1][0] if position + 1 < len(chosen) else None
-        if _failure(item, following):
-            return f"test {item.nodeid}"
-    return ""
+        if _failure(item, chosen[position + 1][0] if position + 1 < len(chosen) else None):
+            return _Outcome.CAUGHT, item.nodeid
+    return _Outcome.SURVIVED, ""
 
 
 def _failure(item: pytest.Item, following: pytest.Item | None) -> str:
@@ -188,32 +253,40 @@ def _run_everything_here() -> None:
         )
 
 
-def _in_child(work: Callable[[Callable[[Any], None]], None], *, patience: float) -> Any:
-    """What a forked process tells; None where it dies or is silent for too long (in seconds)."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.close(read)
+class _Child:
+    """A forked process that works something out; it may take `patience` seconds."""
 
-            def tell(answer: Any) -> None:
-                with os.fdopen(write, "wb", closefd=False) as pipe:
-                    pickle.dump(answer, pipe)
+    def __init__(self, work: Callable[[], object], *, patience: float) -> None:
+        self._until = time.monotonic() + patience
+        self._told = b""
+        self._ended = False
+        self.pipe, write = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                os.close(self.pipe)
+                answer = pickle.dumps(work())
+                with os.fdopen(write, "wb") as pipe:
+                    pipe.write(answer)
+            except BaseException:  # noqa: BLE001 - a child must not return into pytest
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        os.close(write)
 
-            work(tell)
-        except BaseException:  # noqa: BLE001 - a child must not return into pytest
-            traceback.print_exc()
-        finally:
-            os._exit(0)
-    os.close(write)
-    told = b""
-    until = time.monotonic() + patience
-    with os.fdopen(read, "rb", buffering=0) as pipe:
-        while select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
-            part = pipe.read(65536)
-            if not part:
-                break
-            told += part
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return pickle.loads(told) if told else None
+    def is_over(self, *, wait: float = 0.0) -> bool:
+        """Whether it has ended or its time has; it is waited for some seconds."""
+        while not self._ended and select.select([self.pipe], [], [], wait)[0]:
+            part = os.read(self.pipe, 65536)
+            self._told += part
+            self._ended = not part
+        return self._ended or time.monotonic() > self._until
+
+    def answer(self) -> Any:
+        """What it worked out; None where it died or took too long. The process is gone after that."""
+        while not self.is_over(wait=1.0):
+            pass
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self.pipe)
+        return pickle.loads(self._told) if self._ended and self._told else None

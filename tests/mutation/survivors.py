@@ -2,7 +2,7 @@
 
 `survivors.toml` is written by hand. An entry names a mutant by module, function and
 changed line, not by number, so that it holds when lines move. It may list several
-changes of one line that are accepted for one reason.
+changes of one line that are accepted for one reason. A reason begins with its kind.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ __all__ = ["ACCEPTED", "Score", "read_reasons", "score", "table"]
 
 ACCEPTED = Path(__file__).with_name("survivors.toml")
 
+KINDS = ("equivalent", "speed only", "message text only")
+"""Why a mutant may live: no input shows it; it costs time alone; an error or a warning reads otherwise."""
+
 _Key = tuple[str, str, str, str]
 
 
@@ -27,9 +30,9 @@ _Key = tuple[str, str, str, str]
 class Score:
     """What the tests made of the mutants of one module.
 
-    `exist` are all mutants of the module, `mutants` those that were run. `late` are the killed ones that ran out of time or memory. `explained` are the
-    survivors with their reasons, `unexplained` those without; `stale` are entries of
-    `survivors.toml` for mutants that are caught or no longer exist.
+    `exist` are all mutants of the module that are Python, `mutants` those that were run. `late` are the killed
+    ones that ran out of time or memory. `explained` are the survivors with their reasons, `unexplained` those
+    without; `stale` are entries of `survivors.toml` for mutants that are caught or no longer exist.
     """
 
     module: str
@@ -50,13 +53,14 @@ class Score:
 def read_reasons(path: Path) -> Mapping[_Key, str]:
     """The accepted survivors of a file, by module, function, line and changed line.
 
-    Raises ValueError for an entry without a reason and for one that stands there twice.
+    Raises ValueError for an entry whose reason is none of `KINDS`, and for one that stands there twice.
     """
     reasons: dict[_Key, str] = {}
     for module, entries in tomllib.loads(path.read_text(encoding="utf-8")).items():
         for entry in entries:
-            if not entry["reason"].strip():
-                raise ValueError(f"{module}: {entry['was']!r} has no reason")
+            kind, _, why = entry["reason"].partition(": ")
+            if kind not in KINDS or not why.strip():
+                raise ValueError(f"{module}: the reason for {entry['was']!r} must be {' or '.join(KINDS)}: and why")
             for now in entry["now"]:
                 key = (module, entry["function"], entry["was"], now)
                 if key in reasons:
@@ -67,12 +71,13 @@ def read_reasons(path: Path) -> Mapping[_Key, str]:
 
 def score(module: str, attempts: Iterable[Attempt], reasons: Mapping[_Key, str], *, exist: int) -> Score:
     """Count what became of the mutants of one module."""
-    tried = [attempt for attempt in attempts if attempt.mutant.module == module]
+    of_module = [attempt for attempt in attempts if attempt.mutant.module == module]
+    tried = [attempt for attempt in of_module if attempt.valid]
     survivors = [attempt.mutant for attempt in tried if not attempt.test]
     keys = {mutant.key for mutant in survivors}
     return Score(
         module,
-        exist,
+        exist - (len(of_module) - len(tried)),
         len(tried),
         len(tried) - len(survivors),
         sum(attempt.late for attempt in tried),
@@ -85,14 +90,10 @@ def score(module: str, attempts: Iterable[Attempt], reasons: Mapping[_Key, str],
 def table(scores: Sequence[Score], made: str) -> str:
     """The scores and the survivors as Markdown; `made` says how they were made."""
     lines = ["# What the tests notice when the reference is broken", "", made, ""]
-    lines += ["| module | mutants | run | killed | survived | score |", "|---|---:|---:|---:|---:|---:|"]
-    for one in scores:
-        late = f" ({one.late} late)" if one.late else ""
-        counts = f"{one.exist} | {one.mutants} | {one.killed}{late} | {one.mutants - one.killed}"
-        lines.append(f"| `{one.module}` | {counts} | {one.percent:.1f} % |")
-    exist, mutants, killed = (sum(getattr(one, name) for one in scores) for name in ("exist", "mutants", "killed"))
-    whole = 100 * killed / mutants if mutants else 100.0
-    lines += [f"| together | {exist} | {mutants} | {killed} | {mutants - killed} | {whole:.1f} % |", ""]
+    lines.append(f"| module | mutants | killed | score | survived | {' | '.join(KINDS)} | not explained |")
+    lines.append("|---|" + "---:|" * (5 + len(KINDS)))
+    lines += [_row(f"`{one.module}`", [one]) for one in scores]
+    lines += [_row("together", scores), ""]
     lines += ["## The survivors, and why each is accepted"]
     for one in scores:
         together: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
@@ -105,6 +106,15 @@ def table(scores: Sequence[Score], made: str) -> str:
             for (was, now), times in Counter(changes).items():
                 lines.append(f"- {_code(was)} → {_code(now)}{f' ({times} times)' if times > 1 else ''}")
     return "\n".join(lines) + "\n"
+
+
+def _row(name: str, scores: Sequence[Score]) -> str:
+    run, killed, late = (sum(getattr(one, count) for one in scores) for count in ("mutants", "killed", "late"))
+    unexplained = sum(len(one.unexplained) for one in scores)
+    kinds = Counter(reason.partition(":")[0] for one in scores for _, reason in one.explained)
+    percent = 100 * killed / run if run else 100.0
+    cells = [run, f"{killed} ({late} late)" if late else killed, f"{percent:.1f} %", run - killed]
+    return f"| {' | '.join(map(str, [name, *cells, *(kinds[kind] for kind in KINDS), unexplained]))} |"
 
 
 def _code(text: str) -> str:
