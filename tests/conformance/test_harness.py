@@ -269,7 +269,7 @@ def test_an_accepted_failure_that_fails_no_longer_fails_the_run() -> None:
     ("arguments", "message"),
     [
         ({"profile": "fast"}, "unknown profile 'fast'; choose one of quick, default, deep"),
-        ({"rules": ["STOPP-1"]}, "did you mean 'STOP-1'?"),
+        ({"rules": ["STOPP-1"]}, "did you mean 'STOP-1'"),
         ({"pairs": []}, "no pair of template and tokenizer is selected"),
         ({"jobs": 0}, "jobs must be 1 or more, not 0"),
         ({"time_limit": 0}, "the time limit must be a positive number of seconds, not 0"),

@@ -67,10 +67,6 @@ class _TemplateDict:
         built: dict[Any, Any] = self._environment.collect(dict(*args, **kwargs))
         return built
 
-    def __getitem__(self, _key: Any) -> _TemplateDict:
-        """As `dict['name']` is an alias of `dict`, so is a misspelt `dict.from_keys` in a template."""
-        return self
-
     def fromkeys(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         built: dict[Any, Any] = self._environment.collect(dict.fromkeys(*args, **kwargs))
         return built
