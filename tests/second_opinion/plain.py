@@ -40,12 +40,23 @@ def _tojson(
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
+class _Dict:
+    """The `dict` that templates of transformers 5 see: it makes dictionaries, and has no other attribute or item."""
+
+    def __call__(self, *pairs: Any, **named: Any) -> dict[Any, Any]:
+        return dict(*pairs, **named)
+
+    def fromkeys(self, keys: Any, value: Any = None) -> dict[Any, Any]:
+        return dict.fromkeys(keys, value)
+
+
 def environment() -> ImmutableSandboxedEnvironment:
     """Jinja as transformers sets it up."""
     made = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
     )
     made.filters["tojson"] = _tojson
+    made.globals["dict"] = _Dict()
     made.globals["raise_exception"] = _raise_exception
     made.globals["strftime_now"] = lambda pattern: NOW.strftime(pattern)
     return made
