@@ -11,9 +11,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-from hypothesis import seed as seeded
-
 from maskspec.corpus import Pair
 from maskspec.errors import TemplateRejected
 from maskspec.rendering import render
@@ -21,7 +18,7 @@ from maskspec.shapes import traits_of_pair
 from maskspec.strategies import Generated, sample
 from maskspec.strategies.pieces import pieces_for, spell
 from maskspec.strategies.rounds import CODES
-from maskspec.strategies.steady import BACKEND
+from maskspec.strategies.sampling import drawn
 
 __all__ = ["Drawn", "conversations", "shrink", "shrink_long", "texts"]
 
@@ -32,26 +29,7 @@ _LONGEST = 300
 def texts(pair: Pair, *, examples: int, seed: int) -> list[str]:
     """`examples` texts of every class, with the pair's markers and literals; now and then nothing but whitespace."""
     pieces = pieces_for(traits_of_pair(pair))
-    found: list[str] = []
-
-    @seeded(seed)
-    @settings(
-        max_examples=examples,
-        phases=(Phase.generate,),
-        deadline=None,
-        database=None,
-        derandomize=False,
-        print_blob=False,
-        verbosity=Verbosity.quiet,
-        suppress_health_check=list(HealthCheck),
-        backend=BACKEND,
-    )
-    @given(CODES.map(lambda code: spell(code, pieces, blank=True)))
-    def collect(text: str) -> None:
-        found.append(text)
-
-    collect()
-    return found
+    return drawn(CODES.map(lambda code: spell(code, pieces, blank=True)), examples=examples, seed=seed)
 
 
 @dataclass(frozen=True, slots=True)

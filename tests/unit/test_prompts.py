@@ -436,17 +436,7 @@ def renders(name: str, turns: int) -> int:
     template = embedded_template(name).source
     tokens = vocabulary(embedded_template(name))
     messages = [{"role": "system", "content": "S"}, *rounds(*(assistant("Yes.") for _ in range(turns)))]
-    renderer = Counting(Conversation.from_messages(messages), template=template, special_tokens=tokens.variables)
-    rendering = renderer.rendering()
-    renderer.renders = 0
-    segment(
-        rendering,
-        roles=[message["role"] for message in messages],
-        generated=GENERATED,
-        prompts=GenerationPrompts(renderer, template=template, text=rendering.text),
-        special_tokens=tokens,
-    )
-    return renderer.renders
+    return renders_of(template, messages, tokens)
 
 
 KINDS = 4
@@ -479,9 +469,9 @@ SHORT_OPENINGS = {
 """Templates whose prompt does not supply all that stands before the first source character of an answer."""
 
 
-def renders_of(template: str, messages: Sequence[Mapping[str, Any]]) -> int:
+def renders_of(template: str, messages: Sequence[Mapping[str, Any]], tokens: SpecialTokens = EOS) -> int:
     """How many texts are rendered to divide a conversation, the full rendering not counted."""
-    renderer = Counting(Conversation.from_messages(messages), template=template)
+    renderer = Counting(Conversation.from_messages(messages), template=template, special_tokens=tokens.variables)
     rendering = renderer.rendering()
     renderer.renders = 0
     segment(
@@ -489,7 +479,7 @@ def renders_of(template: str, messages: Sequence[Mapping[str, Any]]) -> int:
         roles=[message["role"] for message in messages],
         generated=GENERATED,
         prompts=GenerationPrompts(renderer, template=template, text=rendering.text),
-        special_tokens=EOS,
+        special_tokens=tokens,
     )
     return renderer.renders
 

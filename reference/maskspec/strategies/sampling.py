@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
+from hypothesis.strategies import SearchStrategy
 
 from maskspec.corpus import Pair
 from maskspec.shapes import TemplateTraits, traits_of_pair
@@ -11,7 +14,9 @@ from maskspec.strategies.conversations import conversations_of
 from maskspec.strategies.generated import Generated
 from maskspec.strategies.steady import BACKEND
 
-__all__ = ["sample", "sample_traits"]
+__all__ = ["drawn", "sample", "sample_traits"]
+
+T = TypeVar("T")
 
 
 def sample(pair: Pair, *, flags: bool, examples: int, seed: int) -> list[Generated]:
@@ -26,7 +31,12 @@ def sample(pair: Pair, *, flags: bool, examples: int, seed: int) -> list[Generat
 
 def sample_traits(traits: TemplateTraits, *, flags: bool, examples: int, seed: int) -> list[Generated]:
     """The same for a template whose traits are known."""
-    found: list[Generated] = []
+    return drawn(conversations_of(traits, flags=flags), examples=examples, seed=seed)
+
+
+def drawn(strategy: SearchStrategy[T], *, examples: int, seed: int) -> list[T]:
+    """What a strategy draws, as a list: the same for the same seed, whatever the host's Hypothesis profile is."""
+    found: list[T] = []
 
     @seeded(seed)
     @settings(
@@ -40,9 +50,9 @@ def sample_traits(traits: TemplateTraits, *, flags: bool, examples: int, seed: i
         suppress_health_check=list(HealthCheck),
         backend=BACKEND,
     )
-    @given(conversations_of(traits, flags=flags))
-    def collect(generated: Generated) -> None:
-        found.append(generated)
+    @given(strategy)
+    def collect(value: T) -> None:
+        found.append(value)
 
     collect()
     return found
