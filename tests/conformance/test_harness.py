@@ -23,6 +23,7 @@ from maskspec.conformance.harness import check_pair
 from maskspec.conformance.loading import load_masker
 from maskspec.corpus import embedded_pair
 from maskspec.errors import UsageError
+from maskspec.policy import Policy
 from maskspec.rules import Kind, select_rules
 from tests.conformance.maskers import PATH, OnlyChatML, Right, WithOpenings, WithoutStops
 
@@ -179,6 +180,23 @@ def test_what_cannot_be_asked_is_excluded_with_its_reason_and_counted() -> None:
         assert report.tallies[rule].run == 0
     assert report.exit_code is ExitCode.USAGE
     assert "no check could be run" in report.verdict
+
+
+def test_a_masker_that_raises_under_another_policy_is_judged_by_its_own() -> None:
+    class Fails(Right):
+        def mask(self, request: Request) -> Labelled:
+            raise KeyError("no such option")
+
+    class OneWay(Right):
+        def with_policy(self, policy: Policy) -> Fails:
+            return Fails(policy=policy)
+
+    report = check_masker(OneWay(), pairs=[CHATML], rules=["ROLE-3", "STOP-1"], profile="quick")
+    assert not report.conflicts
+    assert "the masker raised KeyError under another policy than its own" in report.tallies["ROLE-3"].excluded
+    assert report.tallies["ROLE-3"].run == 0
+    assert report.tallies["STOP-1"].passed > 20
+    assert report.exit_code is ExitCode.CONFORMS
 
 
 def test_a_masker_that_cannot_answer_on_a_pair_leaves_it_out() -> None:

@@ -43,11 +43,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import metadata
 from typing import Any
 
 from jinja2 import TemplateError
 
+from maskspec.adapters._shared import features, padder, require_transformers, titled, version_of
 from maskspec.conformance.protocol import Collated, Labelled, Packed, Padding, Request, Unsupported
 from maskspec.policy import Policy, Stops, Turns, Verdict
 
@@ -62,17 +62,7 @@ _FIRST_WITH_FIELDS = (0, 9)  # axolotl that takes any field of a message, tools 
 
 
 def _version() -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in metadata.version("axolotl").split(".")[:2] if part.isdigit())
-    except metadata.PackageNotFoundError:
-        return ()
-
-
-def _name() -> str:
-    try:
-        return f"axolotl {metadata.version('axolotl')}"
-    except metadata.PackageNotFoundError:
-        return "axolotl"
+    return version_of("axolotl")[:2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,7 @@ class AxolotlMasker:
 
     sharegpt: bool = False
     policy: Policy = _DECLARED
-    name: str = field(default_factory=_name)
+    name: str = field(default_factory=lambda: titled("axolotl"))
     _strategies: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -122,8 +112,8 @@ class AxolotlMasker:
     def collate(self, samples: Sequence[Labelled], padding: Padding) -> list[Collated]:
         """Pad a batch with axolotl's own collator."""
         collators = _axolotl("axolotl.utils.collators")
-        collator = collators.DataCollatorForSeq2Seq(_padder(padding.token_id, padding.side), return_tensors="np")
-        batch = collator([_features(sample) for sample in samples])
+        collator = collators.DataCollatorForSeq2Seq(padder(padding.token_id, padding.side), return_tensors="np")
+        batch = collator([features(sample) for sample in samples])
         rows = zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True)
         return [Collated(ids, labels, attended) for ids, labels, attended in rows]
 
@@ -131,7 +121,7 @@ class AxolotlMasker:
         """Choose the rows with axolotl's multipack sampler and join each with its collator."""
         numpy = importlib.import_module("numpy")
         collators, samplers = _axolotl("axolotl.utils.collators"), _axolotl("axolotl.utils.samplers")
-        collator = collators.V2BatchSamplerDataCollatorForSeq2Seq(_padder(0, "right"), return_tensors="np")
+        collator = collators.V2BatchSamplerDataCollatorForSeq2Seq(padder(0, "right"), return_tensors="np")
         sampler = samplers.MultipackBatchSampler(
             range(len(samples)),
             batch_size=1,
@@ -160,8 +150,7 @@ class AxolotlMasker:
     def _strategy(self, request: Request) -> Any:
         """The strategy for the request's tokenizer and template; made once for each."""
         tokenizer, variables = request.tokenizer, dict(request.template_kwargs)
-        if not hasattr(tokenizer, "apply_chat_template"):
-            raise Unsupported("the tokenizer is not one of transformers")
+        require_transformers(tokenizer)
         key = (id(tokenizer), request.template, json.dumps(variables, sort_keys=True, default=str), request.stops)
         if key not in self._strategies:
             # The tokenizer is kept with the strategy, so its id belongs to no other.
@@ -283,20 +272,12 @@ def _ended_by(tokenizer: Any, request: Request) -> Any:
     return copy
 
 
-def _features(sample: Labelled) -> dict[str, Any]:
-    return {
-        "input_ids": list(sample.input_ids),
-        "labels": list(sample.labels),
-        "attention_mask": [1] * len(sample.input_ids),
-    }
-
-
 def _positioned(sample: Labelled) -> dict[str, Any]:
-    features = _features(sample)
+    row = features(sample)
     if _version() >= _FIRST_WITH_FIELDS:
-        added: dict[str, Any] = _axolotl("axolotl.utils.trainer").add_position_ids(features)
+        added: dict[str, Any] = _axolotl("axolotl.utils.trainer").add_position_ids(row)
         return added
-    return features | {"position_ids": list(range(len(sample.input_ids)))}
+    return row | {"position_ids": list(range(len(sample.input_ids)))}
 
 
 def _packed(batch: Mapping[str, Any]) -> Packed:
@@ -306,13 +287,6 @@ def _packed(batch: Mapping[str, Any]) -> Packed:
         position_ids=batch["position_ids"][0],
         sequence_ids=batch["attention_mask"][0],
     )
-
-
-@cache
-def _padder(token_id: int, side: str) -> Any:
-    """A tokenizer that pads with this id on this side, for a collator that asks its tokenizer."""
-    base = importlib.import_module("transformers").PreTrainedTokenizerBase
-    return type("Padder", (base,), {"pad_token_id": token_id})(pad_token="<pad>", padding_side=side)
 
 
 masker = AxolotlMasker()

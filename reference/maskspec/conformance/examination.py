@@ -240,16 +240,14 @@ class Examiner:
             fixed=case.fixed,
         )
 
-    def _related(self, masker: Masker, request: Request) -> Labelled:
+    def _related(self, masker: Masker, request: Request, what: str = "on a related conversation (TOTAL-1)") -> Labelled:
         """The answer to a further request of a rule; an exception there is no finding about this case."""
         try:
             return self.answer(masker, request)
         except Crash as crash:
             if isinstance(crash.__cause__, AdapterError):
                 raise
-            raise Excluded(
-                f"the masker raised {type(crash.__cause__).__name__} on a related conversation (TOTAL-1)"
-            ) from None
+            raise Excluded(f"the masker raised {type(crash.__cause__).__name__} {what}") from None
 
     def _under(self, conversation: Conversation, policy: Policy, case: Case) -> Variant:
         masker = self.masker
@@ -259,7 +257,8 @@ class Examiner:
             other = masker.with_policy
             masker = self._call(lambda: other(policy), "with_policy")
         expected = self.reference(conversation, policy, case=case)
-        answer = self.answer(masker, self.request(conversation, policy, case=case))
+        request = self.request(conversation, policy, case=case)
+        answer = self._related(masker, request, "under another policy than its own")
         return Variant(policy=policy, expected=expected, answer=answer, tokenizer=self.pair.tokenizer)
 
     def _other(self, conversation: Conversation, case: Case) -> Variant:

@@ -14,20 +14,39 @@ from maskspec.suggestions import close_names, suggestion
 
 __all__ = ["ADAPTERS", "load_masker", "masker_path", "require_masker"]
 
+_PEERS: tuple[tuple[str, str, str, str], ...] = (
+    ("axolotl", "axolotl:masker", "axolotl", "0.19.0"),
+    ("axolotl-sharegpt", "axolotl:sharegpt", "axolotl", "0.19.0"),
+    ("chat-bricks", "chat_bricks:masker", "chat_bricks", "0.1.5"),
+    ("instructlab-training", "instructlab_training:masker", "instructlab", "0.16.2"),
+    ("llamafactory", "llamafactory:masker", "llamafactory", "0.9.5"),
+    ("ms-swift", "ms_swift:masker", "swift", "4.6.0"),
+    ("openrlhf", "openrlhf:masker", "openrlhf", "0.11.2"),
+    ("oumi", "oumi:masker", "oumi", "0.9"),
+    ("renderers", "renderers:masker", "renderers", "0.1.12"),
+    ("tinker-cookbook", "tinker_cookbook:masker", "tinker_cookbook", "0.6.1"),
+    ("torchtune", "torchtune:masker", "torchtune", "0.6.1"),
+    ("trl", "trl:masker", "trl", "1.16.0"),
+    ("unsloth-zoo", "unsloth_zoo:masker", "unsloth_zoo", "2026.10.9"),
+)
+"""Maskers of training frameworks: name, object below `maskspec.adapters`, imported package, version that was asked."""
+
+
+def _installation(name: str, version: str) -> str:
+    package = name.removesuffix("-sharegpt")
+    return f"python -m pip install --no-deps {package}=={version}, and what tox.ini names beside it (peers-{package})"
+
+
 ADAPTERS: dict[str, str] = {
     "reference": "maskspec.adapters.reference:masker",
     "transformers": "maskspec.adapters.transformers:masker",
-    "axolotl": "maskspec.adapters.axolotl:masker",
-    "axolotl-sharegpt": "maskspec.adapters.axolotl:sharegpt",
+    **{name: f"maskspec.adapters.{place}" for name, place, _, _ in _PEERS},
 }
 """Names that `maskspec check` takes, with the objects they stand for."""
 
 _NEEDS = {
     "transformers": ("transformers", "python -m pip install transformers"),
-    **dict.fromkeys(
-        ("axolotl", "axolotl-sharegpt"),
-        ("axolotl", "python -m pip install --no-deps axolotl==0.19.0, and what tox.ini names beside it"),
-    ),
+    **{name: (package, _installation(name, version)) for name, _, package, version in _PEERS},
 }
 """The packages that adapters need, and how each is installed."""
 
