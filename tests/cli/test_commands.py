@@ -164,7 +164,10 @@ def test_no_check_run_is_an_error() -> None:
         (["check", "reference", "--template", "chatmel"], "did you mean 'chatml'?"),
         (["check", "reference", "--tokenizer", "bytelevel"], "there is no tokenizer 'bytelevel'"),
         (["check", "reference", "--pair", PAIR, "--rules", "STOP-9"], "there is no rule or family 'STOP-9'"),
-        (["check", "reference", "--pair", PAIR, "--rules", "TRAIN"], "specified but not yet checked"),
+        (
+            ["check", "reference", "--pair", PAIR, "--rules", "TRAIN"],
+            "TRAIN is checked on a model, by `maskspec train-check`",
+        ),
         (["check", "reference", "--pair", PAIR, "--template", "chatml"], "leave out --template and --tokenizer"),
         (["rules", "ROLE-77"], "there is no rule 'ROLE-77'"),
         (["rules", "--family", "NOPE"], "there is no family 'NOPE'"),
@@ -317,7 +320,7 @@ def test_trace_of_a_missing_file() -> None:
 def test_rules_lists_and_shows() -> None:
     listed = run("rules").stdout.splitlines()
     assert listed[0].split() == ["RENDER-1", "MUST", "checked", "Canonical", "ids"]
-    assert any(line.startswith("TRAIN-4") and "not yet checked" in line for line in listed)
+    assert any(line.startswith("TRAIN-4") and "by train-check" in line for line in listed)
     shown = run("rules", "stop-1").stdout
     assert "The stop of every selected turn MUST be trained." in shown
     assert "spec/06-rules.md#stop-1" in shown

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -21,6 +22,7 @@ from maskspec.conformance.cases import Case
 from maskspec.conformance.examination import Examiner
 from maskspec.conformance.harness import check_pair
 from maskspec.conformance.loading import load_masker
+from maskspec.conformance.report import Category
 from maskspec.corpus import embedded_pair
 from maskspec.errors import UsageError
 from maskspec.policy import Policy
@@ -185,7 +187,7 @@ def test_what_cannot_be_asked_is_excluded_with_its_reason_and_counted() -> None:
 def test_a_masker_that_raises_under_another_policy_is_judged_by_its_own() -> None:
     class Fails(Right):
         def mask(self, request: Request) -> Labelled:
-            raise KeyError("no such option")
+            raise KeyError(f"no such option for {request.pair}")
 
     class OneWay(Right):
         def with_policy(self, policy: Policy) -> Fails:
@@ -248,8 +250,10 @@ class _Known:
         self.pair = pair
         self.asked: list[object] = []
 
-    def reason(self, *, rule: str, kind: Kind, zone: str, pair: str) -> str | None:
-        return "we know" if (rule, kind, zone, pair) == ("STOP-1", Kind.UNTRAINED, "STOP", self.pair) else None
+    def accepted(self, *, rule: str, kind: Kind, zone: str, pair: str) -> SimpleNamespace | None:
+        if (rule, kind, zone, pair) != ("STOP-1", Kind.UNTRAINED, "STOP", self.pair):
+            return None
+        return SimpleNamespace(reason="we know", category=Category.POLICY)
 
     def stale(self, masker: object, **_: object) -> tuple[str, ...]:
         self.asked.append(masker)
@@ -261,7 +265,7 @@ def test_an_accepted_failure_is_accepted_where_it_is_and_a_failure_elsewhere() -
         WithoutStops(), pairs=[CHATML], rules=["STOP-1"], profile="quick", known=_Known(CHATML.name)
     )
     assert everywhere.exit_code is ExitCode.CONFORMS
-    assert [failure.known for failure in everywhere.failures] == ["we know"]
+    assert [(failure.known, failure.category) for failure in everywhere.failures] == [("we know", Category.POLICY)]
     assert everywhere.tallies["STOP-1"].failed == 0
     assert everywhere.tallies["STOP-1"].known == everywhere.known[0].cases > 20
     half = check_masker(

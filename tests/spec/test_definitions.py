@@ -64,11 +64,11 @@ def test_exit_codes() -> None:
 
 def test_checked_and_specified_families_are_named_in_the_readme() -> None:
     (section,) = (section for section in chapters()["README.md"] if section.anchor == "how-binding-a-rule-is")
-    checked, specified = (
+    checked, trained = (
         list(dict.fromkeys(rule.family for rule in load_rules().values() if rule.status is status))
-        for status in (Status.CHECKED, Status.SPECIFIED)
+        for status in (Status.CHECKED, Status.TRAINED)
     )
     text = " ".join(section.prose.split())
-    for families, status in ((checked, "checked"), (specified, "specified")):
+    for families, status in ((checked, "checked"), (trained, "trained")):
         listed = " and ".join(filter(None, (", ".join(families[:-1]), families[-1])))
         assert f"{listed} {'are' if len(families) > 1 else 'is'} {status}." in text

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import maskspec.rules
-from maskspec.rules import traceability
+from maskspec.errors import MaskspecError
+from maskspec.rules import load_check, traceability
 from maskspec.rules.catalogue import Level, Rule, Status, load_rules
 from maskspec.rules.examples import load_examples
 from maskspec.rules.prose import chapters, parse_sections, prose_hash
@@ -48,6 +49,15 @@ def test_a_checked_rule_has_its_check(rule: Rule) -> None:
     assert callable(check)
     assert check.rule == rule.id
     assert module == f"maskspec.rules.{rule.family.lower()}"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if rule.status is Status.TRAINED], ids=lambda r: r.id)
+def test_a_trained_rule_names_what_looks_at_it(rule: Rule) -> None:
+    assert rule.check is not None
+    module, _, function = rule.check.partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+    with pytest.raises(MaskspecError, match=f"{rule.id} is checked on a model, by `maskspec train-check`"):
+        load_check(rule)
 
 
 def test_every_registered_check_belongs_to_a_checked_rule() -> None:

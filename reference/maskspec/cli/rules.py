@@ -11,6 +11,8 @@ from maskspec.suggestions import suggestion
 
 __all__ = ["command"]
 
+_MARKS = {"checked": "checked", "trained": "by train-check", "specified": "not yet checked"}
+
 
 @click.command("rules")
 @click.argument("rule", required=False)
@@ -18,7 +20,7 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(rule: str | None, family: str | None, as_json: bool) -> None:
     """List the rules, or show RULE in full."""
-    from maskspec.rules.catalogue import Status, load_rules
+    from maskspec.rules.catalogue import load_rules
 
     rules = load_rules()
     if rule is not None:
@@ -49,7 +51,7 @@ def command(rule: str | None, family: str | None, as_json: bool) -> None:
         return
     if rule is None:
         for item in chosen:
-            mark = "checked" if item.status is Status.CHECKED else "not yet checked"
+            mark = _MARKS[item.status.value]
             click.echo(f"{item.id:<10} {item.level.value:<7} {mark:<16} {item.title}")
         return
     item = chosen[0]

@@ -34,10 +34,13 @@ class Level(StrEnum):
 
 
 class Status(StrEnum):
-    """Whether the suite looks at a rule today."""
+    """What looks at a rule today."""
 
     CHECKED = "checked"
     """The rule has an executable check that the suite runs."""
+
+    TRAINED = "trained"
+    """The rule needs a model, so `maskspec train-check` looks at it and the suite, which sees labels, does not."""
 
     SPECIFIED = "specified"
     """The rule is written down and binding; nothing checks it yet."""
@@ -49,8 +52,8 @@ class Rule:
 
     `sentence` is the requirement itself, word for word as in the prose.
     `chapter` is a file in `spec/` and `anchor` the heading in it that explains
-    the rule. `check` is `module:function` for a checked rule and None for one
-    that is specified only. `prose_sha256` is the hash of the rule's section at
+    the rule. `check` is `module:function` for a checked or a trained rule and None
+    for one that is specified only. `prose_sha256` is the hash of the rule's section at
     the time somebody last compared prose and check.
     """
 
@@ -75,12 +78,13 @@ _Member = TypeVar("_Member", Level, Status)
 
 _REQUIRED = ("id", "level", "family", "title", "sentence", "chapter", "anchor", "status", "prose_sha256")
 _IDENTIFIER = re.compile(r"(?P<family>[A-Z]+)-[1-9][0-9]*")
+_ROOMS = {Status.CHECKED: "maskspec.rules.", Status.TRAINED: "maskspec.training.", Status.SPECIFIED: None}
 _SHAPES = {
     "title": re.compile(r"\S(.*\S)?"),
     "sentence": re.compile(r"[A-Z][^\n]*\."),
     "chapter": re.compile(r"[0-9]{2}-[a-z-]+\.md"),
     "anchor": re.compile(r"[a-z]+-[0-9]+"),
-    "check": re.compile(r"maskspec\.rules\.[a-z_]+:[a-z][a-z0-9_]*"),
+    "check": re.compile(r"maskspec\.(rules|training)\.[a-z_]+:[a-z][a-z0-9_]*"),
     "prose_sha256": re.compile(r"[0-9a-f]{64}"),
 }
 
@@ -149,8 +153,11 @@ def _rule(table: Mapping[str, Any], *, where: str) -> Rule:
     if level not in table["sentence"].split():
         raise CorpusError(f"{where}: the sentence does not hold the word {level}, which the field 'level' promises")
     status = _member(Status, table["status"], where=f"{where}: field 'status'")
-    if (status is Status.CHECKED) != ("check" in table):
-        raise CorpusError(f"{where}: a rule has a 'check' exactly when its status is {Status.CHECKED.value!r}")
+    room = _ROOMS[status]
+    if (room is not None) != ("check" in table):
+        raise CorpusError(f"{where}: a rule has a 'check' unless its status is {Status.SPECIFIED.value!r}")
+    if room is not None and not table["check"].startswith(room):
+        raise CorpusError(f"{where}: the check of a rule that is {status.value} stands in {room}*")
     return Rule(
         id=table["id"],
         level=level,

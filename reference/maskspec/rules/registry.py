@@ -9,7 +9,7 @@ from functools import cache, wraps
 from typing import TYPE_CHECKING
 
 from maskspec.errors import MaskspecError, UsageError
-from maskspec.rules.catalogue import Rule, load_rules
+from maskspec.rules.catalogue import Rule, Status, load_rules
 from maskspec.rules.violations import Finding, violation_type
 from maskspec.suggestions import suggestion
 
@@ -48,10 +48,10 @@ def load_check(item: Rule) -> Check:
     """The function that checks a rule.
 
     Raises:
-        MaskspecError: the rule has no check, or its path leads nowhere.
+        MaskspecError: the suite has no check of the rule, or its path leads nowhere.
     """
-    if item.check is None:
-        raise MaskspecError(f"{item.id} is specified but not yet checked; it stands in spec/{item.location}")
+    if item.check is None or item.status is not Status.CHECKED:
+        raise MaskspecError(f"{item.id} {_elsewhere(item)}; it stands in spec/{item.location}")
     module, _, name = item.check.partition(":")
     try:
         check: Check = getattr(importlib.import_module(module), name)
@@ -69,8 +69,15 @@ def is_asked(item: Rule, number: int, *, fixed: bool) -> bool:
 
 
 def checked_rules() -> tuple[Rule, ...]:
-    """The rules that have a check, in the order of the specification."""
-    return tuple(item for item in load_rules().values() if item.check is not None)
+    """The rules that the suite has a check of, in the order of the specification."""
+    return tuple(item for item in load_rules().values() if item.status is Status.CHECKED)
+
+
+def _elsewhere(item: Rule) -> str:
+    """Why the suite does not ask about a rule."""
+    if item.status is Status.TRAINED:
+        return "is checked on a model, by `maskspec train-check`"
+    return "is specified but not yet checked"
 
 
 def select_rules(names: Iterable[str] | None) -> tuple[Rule, ...]:
@@ -90,6 +97,7 @@ def select_rules(names: Iterable[str] | None) -> tuple[Rule, ...]:
             raise UsageError(f"there is no rule or family {name!r}{hint}")
         found = {item.id for item in checked_rules() if upper in (item.id, item.family)}
         if not found:
-            raise UsageError(f"{upper} is specified but not yet checked; `maskspec rules` shows which rules are")
+            (first, *_) = (item for item in load_rules().values() if upper in (item.id, item.family))
+            raise UsageError(f"{upper} {_elsewhere(first)}; `maskspec rules` shows which rules the suite checks")
         wanted |= found
     return tuple(item for item in checked_rules() if item.id in wanted)
