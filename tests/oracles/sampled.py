@@ -213,8 +213,8 @@ CLASSES: Sequence[Class] = (
         "start of the final message",
         Owner.THEIRS,
         f"{_LIBRARY}: gpt-oss",
-        "its own generation prompt ends with `<|start|>assistant`, yet its mask does not call the channel sampled; "
-        "openai-harmony's prompt says the same as the principle",
+        "it takes every header for the prompt's, which prints only that of the analysis; what follows a thought, the "
+        "header of the answer or of a call, the model has to write; openai-harmony's prompt says the same as the principle",
         lambda each: (
             each.kind is Kind.LABEL
             and each.zones == {Zone.SCAFFOLD}
@@ -237,8 +237,9 @@ CLASSES: Sequence[Class] = (
     Class(
         "tags inside an answer",
         Owner.THEIRS,
-        f"{_LIBRARY}: deepseek-v3",
-        "the template cuts an answer behind `</think>`, the renderer prints all of it",
+        "trl's template of deepseek-v3",
+        "the pair's template, which trl ships for V3, cuts an answer behind `</think>` as R1's does; the renderer prints "
+        "all of it",
         lambda each: each.kind is Kind.TEXT and "</think>" in each.their_text,
         Case("deepseek-v3", (user("a"), assistant("<think>t</think>b"))),
     ),
@@ -289,8 +290,9 @@ CLASSES: Sequence[Class] = (
     Class(
         "tool schemas",
         Owner.THEIRS,
-        f"{_LIBRARY}: kimi-k2",
-        "the renderer sorts the keys of the schemas, the template does not",
+        "Kimi's tokenizer class, not in the template",
+        "the renderer sorts the keys of the schemas as Kimi's own tokenizer class does before the template sees them; "
+        "the template alone does not",
         lambda each: each.context and each.inside("tool_declare", "<|im_end|>"),
         Case("kimi-k2", (user("a"), assistant("b")), (WEATHER_TOOL,)),
     ),
