@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from maskspec.conformance.report import Report
 from maskspec.conformance.reports import as_html
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -59,12 +58,13 @@ Open = Callable[..., Opened]
 
 
 @pytest.fixture
-def open_report(browser: Any, tmp_path: Path) -> Iterator[Open]:
+def open_html(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Opens the text of a page, in a window of its own."""
     contexts = []
 
-    def open_(report: Report, *, address: str = "", load: bool = True, **options: Any) -> Opened:
-        path = tmp_path / "report.html"
-        path.write_text(as_html(report), encoding="utf-8")
+    def open_(text: str, *, address: str = "", load: bool = True, **options: Any) -> Opened:
+        path = tmp_path / "page.html"
+        path.write_text(text, encoding="utf-8")
         context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
         contexts.append(context)
         opened = Opened(context.new_page(), path)
@@ -75,3 +75,9 @@ def open_report(browser: Any, tmp_path: Path) -> Iterator[Open]:
     yield open_
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_report(open_html: Open) -> Open:
+    """Opens the page of one run."""
+    return lambda report, **options: open_html(as_html(report), **options)

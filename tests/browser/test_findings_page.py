@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed; `tox -e browser` installs it")
 
-from maskspec.findings import Survey
 from maskspec.findings.reports import as_html
-from tests.browser.conftest import Opened
+from tests.browser.conftest import Open
 from tests.browser.test_html_report import CONTRAST
 from tests.findings.factory import BLANK, large, survey, template, two
 
 pytestmark = pytest.mark.browser
 
-Open = Callable[..., Opened]
-
 
 @pytest.fixture
-def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    contexts = []
-
-    def open_(found: Survey, *, address: str = "", **options: Any) -> Opened:
-        path = tmp_path / "findings.html"
-        path.write_text(as_html(found), encoding="utf-8")
-        context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
-        contexts.append(context)
-        opened = Opened(context.new_page(), path)
-        opened.load(address)
-        return opened
-
-    yield open_
-    for context in contexts:
-        context.close()
+def open_page(open_html: Open) -> Open:
+    return lambda found, **options: open_html(as_html(found), **options)
 
 
 def names(page: Any) -> list[str]:
-    return page.locator("#rows .name").all_inner_texts()
+    # A row that was not drawn yet has no inner text.
+    return page.locator("#rows .name").all_text_contents()
 
 
 def drawn(page: Any) -> None:
@@ -62,7 +45,7 @@ def test_kinds_with_their_counts_and_templates_with_theirs(open_page: Open) -> N
     assert kinds == [["history-last-turn", "1"], ["blank-after-stop", "2"], ["tools-dropped", "1"]]
     assert "no stop after an answer" in page.inner_text("#kind-list")
     assert names(page) == ["shop:first", "shop:second"]
-    assert page.locator("#rows .n").all_inner_texts() == ["2 findings", "2 findings"]
+    assert page.locator("#rows .n").all_text_contents() == ["2 findings", "2 findings"]
 
 
 def test_a_kind_shows_the_templates_that_it_concerns(open_page: Open) -> None:
@@ -111,6 +94,7 @@ def test_it_is_used_without_a_mouse(open_page: Open) -> None:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Escape")
+    drawn(page)
     assert page.evaluate("() => document.activeElement.querySelector('.name').textContent") == "shop:1"
     page.keyboard.press("End")
     assert page.evaluate("() => document.activeElement.querySelector('.name').textContent") == "shop:3"

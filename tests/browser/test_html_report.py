@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -257,6 +258,17 @@ def test_a_template_with_several_tokenizers_opens_into_columns(open_report: Open
     assert every.get_attribute("aria-pressed") == "true"
     every.click()
     assert matrix(page) == [["rule", "chatml", "zephyr"], ["ROLE-1", "✕", "✓"]]
+
+
+def test_a_pair_with_a_name_of_its_own_has_it_in_the_matrix(open_report: Open) -> None:
+    plain = pair_result("llama-3", {"ROLE-1": Tally(passed=1)})
+    pairs = [replace(plain, template="NousResearch-Meta-Llama-3"), pair_result("zephyr+words")]
+    page = open_report(report(*pairs, rules=(ROLE_1,))).page
+    assert matrix(page)[0] == ["rule", "llama-3", "zephyr"]
+    assert cell(page, 0, 1).get_attribute("title") == "llama-3: NousResearch-Meta-Llama-3"
+    page.fill("#filter-template", "nous")
+    settle(page)
+    assert matrix(page)[0] == ["rule", "llama-3"]
 
 
 def test_a_cell_of_several_tokenizers_shows_no_other_template(open_report: Open) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from maskspec.conformance.cases import Case
-from maskspec.conformance.report import Conflict, Failure, PairResult, Report, Tally
+from maskspec.conformance.report import Category, Conflict, Failure, PairResult, Report, Tally
 from maskspec.rules import Kind, Row, Rule, Subject, load_rules
 from maskspec.rules.catalogue import Level, Status
 
@@ -58,6 +59,7 @@ def failure(
     pairs: tuple[str, ...] | None = None,
     subject: Subject = Subject.MASKER,
     known: str | None = None,
+    category: Category | None = None,
 ) -> Failure:
     template, _, tokenizer = pair.partition("+")
     return Failure(
@@ -76,6 +78,7 @@ def failure(
         pairs=(pair,) if pairs is None else pairs,
         subject=subject,
         known=known,
+        category=category,
     )
 
 
@@ -120,6 +123,7 @@ def report(*pairs: PairResult, rules: tuple[Rule, ...] = (ROLE_1, STOP_1, TOKEN_
             conflicts=tuple(conflict for pair in pairs for conflict in pair.conflicts),
             pairs=pairs,
             seconds=4.0,
+            day="2026-11-23",
             versions={"maskspec": "0.1.0"},
         ),
         **more,
@@ -184,10 +188,10 @@ def mixed() -> Report:
     )
 
 
-def catalogued() -> Report:
-    """The same with the rules of the catalogue, which a stored report is read with."""
+def catalogued(plain: Report | None = None) -> Report:
+    """`mixed`, or another report, with the rules of the catalogue, which a stored report is read with."""
     catalogue = load_rules()
-    plain = mixed()
+    plain = plain or mixed()
 
     def known(item: Failure) -> Failure:
         return replace(item, rule=catalogue[item.rule.id])
@@ -230,3 +234,105 @@ def large(*, rules: int, templates: int, tokenizers: int, every: int = 17) -> Re
                 item if seen is None else replace(seen, cases=seen.cases + 12, pairs=(*seen.pairs, result.pair))
             )
     return report(*pairs, rules=made, failures=tuple(folded.values()))
+
+
+REASONS = {
+    Category.BUG: "the stop is searched for by its text",
+    Category.POLICY: "the masker trains headers on purpose",
+    Category.TEMPLATE: "the template prints nothing for it",
+    Category.TOKENIZER: "the vocabulary merges across the border",
+}
+
+
+def two_versions() -> list[tuple[str, Report]]:
+    """The runs of two versions of one masker: the older is `mixed`, in the newer all that fails is accepted.
+
+    Checks of the newer: 10 (ROLE-1), 7 + 3 known (STOP-1), 10 noted (TOKEN-3) on the first pair, 5 (ROLE-1) and
+    4 + 1 known (STOP-1) on the second: 40 in all, of which 26 passed.
+    """
+    bug = {"kind": Kind.UNTRAINED, "zone": "STOP", "known": REASONS[Category.BUG], "category": Category.BUG}
+    here = failure(STOP_1, explanation="the stop of message 1 is not trained", cases=2, **bug)
+    there = failure(STOP_1, explanation="the stop of message 1 is lost", pair="llama+words", **bug)
+    header = failure(
+        STOP_1,
+        kind=Kind.TRAINED,
+        zone="OPENING",
+        explanation="the header of message 1 is trained",
+        messages=(*MESSAGES, *MESSAGES),
+        known=REASONS[Category.POLICY],
+        category=Category.POLICY,
+    )
+    note = failure(
+        TOKEN_3,
+        kind=Kind.DIFFERENT_IDS,
+        zone="",
+        explanation="the tokenizer adds a token without text",
+        subject=Subject.TOKENIZER,
+        rows=(),
+        cases=10,
+    )
+    newer = report(
+        pair_result(
+            "chatml+words",
+            {"ROLE-1": Tally(passed=10), "STOP-1": Tally(passed=7, known=3), "TOKEN-3": Tally(noted=10)},
+            failures=(here, header, note),
+        ),
+        pair_result(
+            "llama+words", {"ROLE-1": Tally(passed=5), "STOP-1": Tally(passed=4, known=1)}, failures=(there,), cases=5
+        ),
+        masker="shop masks 2.0",
+        failures=(replace(here, cases=3, pairs=("chatml+words", "llama+words")), header),
+        seed=8,
+        versions={"maskspec": "0.1.0", "transformers": "5.23.0"},
+    )
+    return [("old.jsonl", replace(mixed(), masker="shop masks 1.0")), ("new.jsonl", newer)]
+
+
+ADVICE = """\
+## shop masks 2.0
+
+Asked as **its trainer** calls it, with `train_on_headers: true`;
+a second line.
+
+- Give `stop` a value & look at <the labels>.
+- Read [its page](https://example.org/stops?a=1).
+
+```yaml
+stop: "</s>"
+```
+"""
+
+
+def beside_each_other(*, maskers: int, rules: int, pairs: int) -> list[tuple[str, Report]]:
+    """Runs of `maskers` versions, each with rules x pairs cells; of the failures, only every fifth is not accepted."""
+    return [
+        (f"run {number}", _accepting(large(rules=rules, templates=pairs, tokenizers=1, every=11 + number), number))
+        for number in range(maskers)
+    ]
+
+
+def _accepting(plain: Report, number: int) -> Report:
+    """The same with most of its failures accepted, for reasons of all classes."""
+    classes = (Category.BUG, Category.POLICY, Category.TEMPLATE, Category.TOKENIZER, None)
+
+    def accepted(item: Failure) -> Failure:
+        category = classes[(int(item.rule.id[-1]) + number) % len(classes)]
+        return item if category is None else replace(item, known=REASONS[category], category=category)
+
+    def results() -> Iterator[PairResult]:
+        for pair in plain.pairs:
+            failures = tuple(map(accepted, pair.failures))
+            open_ = {item.rule.id for item in failures if item.known is None}
+            tallies = {
+                rule: tally if rule in open_ else replace(tally, failed=0, known=tally.known + tally.failed)
+                for rule, tally in pair.tallies.items()
+            }
+            yield replace(pair, failures=failures, tallies=tallies)
+
+    return replace(
+        plain,
+        masker=f"masker-{number:02} 1.{number}.0",
+        pairs=tuple(results()),
+        failures=tuple(map(accepted, plain.failures)),
+        versions={"maskspec": "0.1.0", "transformers": "5.23.0" if number % 3 else "4.57.6"},
+    )

@@ -136,7 +136,8 @@ def test_the_smallest_failure_is_a_must_with_the_shortest_conversation() -> None
     short = failure(STOP_1, messages=({"role": "assistant", "content": "z"},))
     should = failure(TOKEN_3, messages=())
     run = data(as_html(report(pair_result(failures=(long, should, short)))))
-    assert run["findings"][run["smallest"]]["messages"] == [{"role": "assistant", "content": "z"}]
+    smallest = run["findings"][run["smallest"]]
+    assert run["cases"][smallest["case"]]["messages"] == [{"role": "assistant", "content": "z"}]
 
 
 @pytest.mark.parametrize(("templates", "tokenizers", "most"), [(40, 3, 0.8), (100, 4, 2.5)])

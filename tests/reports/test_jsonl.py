@@ -15,7 +15,19 @@ from tests.reports.factory import catalogued, failure, pair_result, report
 
 def same(left: Report, right: Report) -> bool:
     """Whether two reports say the same: cases hold lists on one side and tuples on the other."""
-    names = ("masker", "policy", "profile", "seed", "rules", "stale", "unfinished", "seconds", "exit_code", "verdict")
+    names = (
+        "masker",
+        "policy",
+        "profile",
+        "seed",
+        "rules",
+        "stale",
+        "unfinished",
+        "seconds",
+        "day",
+        "exit_code",
+        "verdict",
+    )
     return (
         all(getattr(left, name) == getattr(right, name) for name in names)
         and list(left.missing) == list(right.missing)

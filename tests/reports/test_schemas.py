@@ -14,7 +14,7 @@ import referencing
 
 from maskspec.conformance.cases import Case
 from maskspec.conformance.journal import Header, Journal
-from maskspec.conformance.report import Conflict
+from maskspec.conformance.report import Category, Conflict, Failure
 from maskspec.conformance.reports import SCHEMAS, as_jsonl, load_schema
 from maskspec.data import data_path
 from maskspec.errors import UsageError
@@ -64,6 +64,19 @@ def test_every_record_of_a_report_is_valid() -> None:
     assert seen == {"header", "rule", "pair", "failure", "note", "conflict", "footer"}
 
 
+@pytest.mark.parametrize("category", [None, *Category])
+def test_the_class_of_an_accepted_failure_is_stored_and_older_records_lack_it(category: Category | None) -> None:
+    record = failure(known="a reason", category=category).as_json()
+    assert record["class"] == (None if category is None else category.value)
+    assert list(validator("counterexample").iter_errors(record)) == []
+    assert not validator("counterexample").is_valid({**record, "class": "whim"})
+    known = {**record, "rule": "ROLE-1"}
+    assert Failure.from_json(known).category is category
+    del known["class"]
+    assert validator("counterexample").is_valid(known)
+    assert Failure.from_json(known).category is None
+
+
 def test_a_counterexample_file_and_a_result_are_valid() -> None:
     assert list(validator("counterexample").iter_errors(failure().as_json())) == []
     assert list(validator("pair-result").iter_errors(catalogued().pairs[0].as_json())) == []
@@ -73,7 +86,7 @@ def wrong() -> list[tuple[str, dict[str, Any]]]:
     """For each record, the same without one field, and with one that nobody knows."""
     found = []
     for record in {record["record"]: record for record in records()}.values():
-        required = [name for name in record if name not in ("tools", "template_kwargs", "number")]
+        required = [name for name in record if name not in ("class", "tools", "template_kwargs", "number", "day")]
         found += [
             (f"{record['record']} without {name}", {key: value for key, value in record.items() if key != name})
             for name in required

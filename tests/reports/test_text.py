@@ -8,6 +8,8 @@ import pytest
 
 from maskspec.conformance.reports import HEADINGS, MEANING, as_text, failure_lines, table
 from maskspec.conformance.reports.text import FAILURE_LINES
+from maskspec.conformance.reports.wording import short_policy
+from maskspec.policy import Policy, Stops
 from maskspec.rules import Row, Subject
 from tests.reports.factory import ROLE_1, STOP_1, TOKEN_3, failure, mixed, pair_result, report
 
@@ -171,3 +173,10 @@ def test_the_command_names_the_stored_file_when_the_identifier_would_be_long() -
     item = failure(messages=({"role": "user", "content": content},))
     lines = failure_lines(item, output=Path("out"))
     assert "maskspec replay out/role-1-trained-content.json" in lines[-1]
+
+
+def test_a_policy_is_shown_without_the_names_of_types() -> None:
+    text = short_policy(repr(Policy(stop=Stops.LAST, roles=frozenset({"assistant"}))))
+    assert text.startswith("Policy(roles={'assistant'}, turns=all, stop=last, opening=ignore, ")
+    assert "<" not in text
+    assert short_policy("anything <else>") == "anything <else>"

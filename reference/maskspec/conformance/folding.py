@@ -25,6 +25,7 @@ def build_report(
     unfinished: Sequence[str] = (),
     seconds: float = 0.0,
     versions: Mapping[str, str] | None = None,
+    day: str = "",
 ) -> Report:
     """The report of a run from the results of its pairs, wherever they come from; no masker is needed.
 
@@ -47,6 +48,7 @@ def build_report(
         unfinished=tuple(unfinished),
         seconds=seconds,
         versions=dict(versions or {}),
+        day=day,
     )
 
 
@@ -57,7 +59,7 @@ def fold(failures: Iterable[Failure], rules: Sequence[Rule]) -> Iterator[Failure
     """
     groups: dict[object, list[Failure]] = {}
     for failure in failures:
-        groups.setdefault((failure.key, failure.subject, failure.known), []).append(failure)
+        groups.setdefault((failure.key, failure.subject, failure.known, failure.category), []).append(failure)
     position = {rule.id: number for number, rule in enumerate(rules)}
     folded = [
         replace(

@@ -16,7 +16,7 @@ from maskspec.conformance.loading import require_masker
 from maskspec.conformance.pairrun import accept, check_pair
 from maskspec.conformance.pairs import default_pairs
 from maskspec.conformance.parallel import Processes
-from maskspec.conformance.profiles import PROFILES, Plan, versions
+from maskspec.conformance.profiles import PROFILES, Plan, today, versions
 from maskspec.conformance.protocol import Masker
 from maskspec.conformance.report import Report
 from maskspec.conformance.tasks import Here, Stuck, Workers
@@ -92,6 +92,7 @@ def check_masker(
         else Processes(min(jobs, len(todo)), todo, plan, masker=masker.name, policy=masker.policy)
     )
     book = _open_journal(journal, _header(masker, plan, todo), resume=resume)
+    day = today()
     campaign = Campaign(tuple(todo.values()), plan, journal=book, progress=progress)
 
     def report(stale: Sequence[str] = ()) -> Report:
@@ -107,6 +108,7 @@ def check_masker(
             unfinished=campaign.unfinished,
             seconds=time.monotonic() - started,
             versions=versions(),
+            day=day,
         )
 
     try:

@@ -18,14 +18,13 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from maskspec.conformance.counterexamples import PREFIX, Counterexample
 from maskspec.conformance.protocol import Masker
 from maskspec.conformance.replaying import Outcome, Replay, replay
-from maskspec.conformance.report import Failure
+from maskspec.conformance.report import Category, Failure
 from maskspec.conformance.reports import write_whole
 from maskspec.corpus import Pair
 from maskspec.errors import UsageError
@@ -41,19 +40,6 @@ _HEADER = """\
 # `pairs` says where it is accepted (names or patterns such as "chatml+*"); without it, everywhere.
 # An entry whose conversation no longer fails has to be removed.
 """
-
-
-class Category(Enum):
-    """What lies behind an accepted failure."""
-
-    BUG = "bug"
-    """The masker is wrong and will be repaired."""
-    POLICY = "policy"
-    """The masker does it on purpose, in a way that no policy can declare."""
-    TEMPLATE = "template"
-    """The chat template leaves no right answer."""
-    TOKENIZER = "tokenizer"
-    """The tokenizer leaves no right answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +112,16 @@ class KnownFailures:
             raise UsageError(f"{path} cannot be read: {error}") from None
         return cls(path=path, entries=_parse(text, str(path)))
 
+    def accepted(self, *, rule: str, kind: Kind | str, zone: str, pair: str) -> KnownFailure | None:
+        """The entry that accepts this failure on this pair, None when there is none."""
+        kind = Kind(kind)
+        found = (entry for entry in self.entries if entry.covers(rule=rule, kind=kind, zone=zone, pair=pair))
+        return next(found, None)
+
     def reason(self, *, rule: str, kind: Kind | str, zone: str, pair: str) -> str | None:
         """Why this failure is accepted on this pair, None when it is not."""
-        kind = Kind(kind)
-        for entry in self.entries:
-            if entry.covers(rule=rule, kind=kind, zone=zone, pair=pair):
-                return entry.reason
-        return None
+        entry = self.accepted(rule=rule, kind=kind, zone=zone, pair=pair)
+        return None if entry is None else entry.reason
 
     def stale(
         self,

@@ -106,15 +106,15 @@ def accept(result: PairResult, known: KnownFailures | None) -> PairResult:
     tallies = dict(result.tallies)
     failures = []
     for failure in result.failures:
-        reason = None
+        entry = None
         if failure.subject is Subject.MASKER:
-            reason = known.reason(rule=failure.rule.id, kind=failure.kind, zone=failure.zone, pair=failure.pair)
-        if reason is not None and failure.known is None:
+            entry = known.accepted(rule=failure.rule.id, kind=failure.kind, zone=failure.zone, pair=failure.pair)
+        if entry is not None and failure.known is None:
             tally = tallies[failure.rule.id]
             tallies[failure.rule.id] = replace(
                 tally, failed=tally.failed - failure.cases, known=tally.known + failure.cases
             )
-            failures.append(replace(failure, known=reason))
+            failures.append(replace(failure, known=entry.reason, category=entry.category))
         else:
             failures.append(failure)
     return replace(result, tallies=tallies, failures=tuple(failures))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 
 from maskspec.conformance.timelimit import TIME_LIMIT, TimeLimit
 from maskspec.errors import UsageError
 from maskspec.rules import Rule, select_rules
 
-__all__ = ["PROFILES", "Plan", "versions"]
+__all__ = ["PROFILES", "Plan", "today", "versions"]
 
 PROFILES: Mapping[str, int] = {"quick": 20, "default": 100, "deep": 2000}
 """How many conversations are generated for each pair, besides the fixed shapes."""
@@ -60,9 +62,14 @@ class Plan:
         return PROFILES[self.profile]
 
 
+def today() -> str:
+    """The day in UTC, `2026-11-23`: runs on peers tell when they were made, since peers change."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides about ids, texts and conversations, as far as it is installed."""
-    found = {}
+    found = {"python": platform.python_version()}
     for name in _DECISIVE:
         try:
             found[name] = metadata.version(name)

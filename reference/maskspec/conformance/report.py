@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 from functools import cached_property
 from typing import Any
 
 from maskspec.conformance.cases import Case
 from maskspec.rules import Kind, Row, Rule, Subject, load_rules
 
-__all__ = ["Conflict", "ExitCode", "Failure", "PairResult", "Report", "Tally"]
+__all__ = ["Category", "Conflict", "ExitCode", "Failure", "PairResult", "Report", "Tally"]
 
 
 class ExitCode(IntEnum):
@@ -26,6 +26,19 @@ class ExitCode(IntEnum):
     """The command or the call was wrong; nothing can be said about the masker."""
     CRASHED = 3
     """The adapter or the harness failed, so the run is incomplete."""
+
+
+class Category(Enum):
+    """What lies behind an accepted failure."""
+
+    BUG = "bug"
+    """The masker is wrong and will be repaired."""
+    POLICY = "policy"
+    """The masker does it on purpose, in a way that no policy can declare."""
+    TEMPLATE = "template"
+    """The chat template leaves no right answer."""
+    TOKENIZER = "tokenizer"
+    """The tokenizer leaves no right answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +93,8 @@ class Failure:
     Failures of the same rule, zone and kind are one failure: `cases` counts the
     conversations and `pairs` names every pair that showed it, `pair` the one shown here.
     `subject` says whose fault it is, `known` is the reason for which it is accepted
-    (None: it is not). `template` and `tokenizer` are the names of the parts of `pair`,
-    `masker` what `maskspec replay` loads again.
+    (None: it is not), `category` the class of that reason, where it has one. `template` and
+    `tokenizer` are the names of the parts of `pair`, `masker` what `maskspec replay` loads again.
     """
 
     rule: Rule
@@ -99,6 +112,7 @@ class Failure:
     pairs: tuple[str, ...]
     subject: Subject = Subject.MASKER
     known: str | None = None
+    category: Category | None = None
 
     @property
     def key(self) -> tuple[str, str, Kind]:
@@ -130,6 +144,7 @@ class Failure:
             "zone": self.zone,
             "subject": self.subject.value,
             "known": self.known,
+            "class": None if self.category is None else self.category.value,
             "explanation": self.explanation,
             "masker": self.masker,
             "policy": self.policy,
@@ -172,6 +187,7 @@ class Failure:
             pairs=tuple(record["pairs"]),
             subject=Subject(record["subject"]),
             known=record["known"],
+            category=Category(record["class"]) if record.get("class") is not None else None,
         )
 
 
@@ -267,7 +283,8 @@ class Report:
 
     `failures` are folded over all pairs; `notes` are failures of tokenizers, which decide
     nothing. `stale` says which accepted failures are no longer failures and must be removed.
-    `unfinished` names the pairs that an interrupted run did not come to.
+    `unfinished` names the pairs that an interrupted run did not come to. `day` is when the run began
+    (UTC, `2026-11-23`), empty where that was not stored.
     """
 
     masker: str
@@ -284,6 +301,7 @@ class Report:
     unfinished: tuple[str, ...] = ()
     seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
+    day: str = ""
 
     @cached_property
     def tallies(self) -> Mapping[str, Tally]:

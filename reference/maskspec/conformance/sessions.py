@@ -14,7 +14,7 @@ from maskspec.conformance.decorator import ARGUMENT, Suite
 from maskspec.conformance.folding import build_report
 from maskspec.conformance.items import Asking, Check, KnownCheck, Selection, checks, stored
 from maskspec.conformance.known import KnownFailures
-from maskspec.conformance.profiles import versions
+from maskspec.conformance.profiles import today, versions
 from maskspec.conformance.report import Failure, PairResult, Report
 from maskspec.conformance.reports import write_reports
 from maskspec.errors import UsageError
@@ -145,6 +145,7 @@ def _report(records: Sequence[Mapping[str, Any]], stale: Sequence[str]) -> Repor
         missing=tuple(first["missing"]),
         unfinished=tuple(name for name in first["pairs"] if name not in {result.pair for result in results}),
         versions=versions(),
+        day=today(),
         seconds=sum(result.seconds for result in results),
     )
 

@@ -44,6 +44,7 @@ def as_jsonl(report: Report) -> str:
             "stale": list(report.stale),
             "unfinished": list(report.unfinished),
             "seconds": round(report.seconds, 6),
+            **({"day": report.day} if report.day else {}),
         }
     ]
     records += [_rule(report, rule) for rule in report.rules]
@@ -207,4 +208,5 @@ def _report(header: Mapping[str, Any], records: Sequence[Mapping[str, Any]], pro
         unfinished=tuple(header["unfinished"]),
         seconds=header["seconds"],
         versions=dict(header["versions"]),
+        day=header.get("day", ""),
     )

@@ -15,7 +15,7 @@ from maskspec.conformance.report import Failure, Report
 from maskspec.conformance.reports.text import conversation_lines, replay_line, shown_rows
 from maskspec.conformance.reports.wording import MEANING, appearances, cut, meanings, smallest, visible
 
-__all__ = ["LIMIT", "as_markdown", "code", "fence", "literal"]
+__all__ = ["LIMIT", "as_markdown", "code", "conversation_and_tokens", "fence", "literal"]
 
 LIMIT = 900_000
 """Bytes after which failures are only counted; the summary of one step may hold 1 MiB (GitHub's documentation)."""
@@ -77,15 +77,21 @@ def _failure(failure: Failure, *, open_: bool) -> Iterator[str]:
     yield ""
     yield f"On {code(failure.pair)}: {literal(failure.explanation)}"
     yield ""
-    yield from fence(conversation_lines(failure, most=9), language="json")
-    yield ""
-    if failure.rows:
-        yield from _table(failure)
-        yield ""
+    yield from conversation_and_tokens(failure)
     yield from fence(replay_line(failure).splitlines(), language="sh")
     yield ""
     yield "</details>"
     yield ""
+
+
+def conversation_and_tokens(failure: Failure, *, width: int | None = None) -> Iterator[str]:
+    """The smallest conversation, its lines cut to `width`, and the token table where there is one."""
+    lines = conversation_lines(failure, most=9)
+    yield from fence(lines if width is None else [cut(line, width) for line in lines], language="json")
+    yield ""
+    if failure.rows:
+        yield from _table(failure)
+        yield ""
 
 
 def _table(failure: Failure) -> Iterator[str]:
@@ -161,7 +167,9 @@ def _lists(report: Report) -> Iterator[str]:
 def literal(text: str) -> str:
     """The text as Markdown shows it word for word, on one line."""
     return re.sub(
-        r"[&<>|`*\[\]\\~$#@]|(?<!\w)_|_(?!\w)|:(?=\S)|(?<=\w)\.(?=\w)", _reference, visible(text).replace("\\\\", "\\")
+        r"[&<>|`*\[\]\\~$#@]|(?<!\w)_|_(?!\w)|:(?=\S)|(?<=[^\W\d])\.(?=\w)|(?<=\d)\.(?=[^\W\d])",
+        _reference,
+        visible(text).replace("\\\\", "\\"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections import Counter
@@ -21,8 +22,10 @@ __all__ = [
     "exclusions",
     "meanings",
     "never_asked",
+    "short_policy",
     "smallest",
     "state_of",
+    "verdict_parts",
     "visible",
     "wrapped",
 ]
@@ -104,6 +107,23 @@ def smallest(failures: Iterable[Failure]) -> Failure | None:
 def appearances(failure: Failure) -> str:
     """Where a failure was seen: `12 conversation(s) on 3 pair(s)`."""
     return f"{failure.cases} conversation(s) on {len(failure.pairs)} pair(s)"
+
+
+def verdict_parts(report: Report) -> tuple[str, str]:
+    """The verdict without the masker's name, which stands beside it, and what qualifies it; plurals are written out."""
+    sentence = re.sub(
+        r"\b(\d+)( [a-z ]+)\(s\)",
+        lambda found: f"{found[1]}{found[2]}{'s' * (found[1] != '1')}",
+        report.verdict.removeprefix(f"{report.masker}: "),
+    )
+    verdict, _, aside = sentence.partition("; ")
+    return verdict[:1].upper() + verdict[1:], aside[:1].upper() + aside[1:]
+
+
+def short_policy(policy: str) -> str:
+    """A declared policy as people write it: `stop=turn, roles={'assistant'}` without the names of Python's types."""
+    plain = re.sub(r"<\w+\.\w+: '([^']*)'>", r"\1", policy)
+    return re.sub(r"frozenset\((\{[^{}]*\})\)", r"\1", plain)
 
 
 def visible(text: str) -> str:

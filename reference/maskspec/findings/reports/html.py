@@ -8,59 +8,36 @@ conversations above all, are stored once.
 from __future__ import annotations
 
 import html
-from importlib import resources
 from typing import Any
 
 from maskspec.conformance.cases import Case
-from maskspec.conformance.reports.frame import encodable, framed
+from maskspec.conformance.reports.frame import encodable, framed, part
+from maskspec.conformance.reports.rundata import Table
 from maskspec.findings.facts import FACTS
 from maskspec.findings.records import Excerpt, Finding, Survey
 from maskspec.findings.reports.wording import scope
 
 __all__ = ["as_html"]
 
+_HERE = "maskspec.findings.reports"
+
 
 def as_html(survey: Survey) -> str:
     """The report as a page: kinds of findings with counts, all templates, and what was found about each."""
     title = survey.templates[0].template if len(survey.templates) == 1 else f"{len(survey.templates)} chat templates"
     return framed(
-        _part("page.html"),
-        style=_shared("page.css") + _part("page.css"),
-        script=_part("page.js"),
+        part(_HERE, "page.html"),
+        title=f"Findings about {title}",
+        styles=[part(_HERE, "page.css")],
+        scripts=[part(_HERE, "page.js")],
         data=_data(survey),
-        parts={
-            "TITLE": html.escape(encodable(f"Findings about {title}")),
-            "SCOPE": html.escape(encodable(f"{scope(survey)}.")),
-        },
+        parts={"SCOPE": html.escape(encodable(f"{scope(survey)}."))},
     )
-
-
-def _part(name: str) -> str:
-    return resources.files(__package__ or __name__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _shared(name: str) -> str:
-    """A part of the page about maskers, which this one looks like."""
-    return resources.files("maskspec.conformance.reports").joinpath(name).read_text(encoding="utf-8")
-
-
-class _Table:
-    """Numbers for values that occur often: each is stored once."""
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-        self._known: dict[str, int] = {}
-
-    def number(self, key: str, value: Any) -> int:
-        if key not in self._known:
-            self._known[key] = len(self.values)
-            self.values.append(value)
-        return self._known[key]
 
 
 def _data(survey: Survey) -> dict[str, Any]:
     kinds = {kind: number for number, kind in enumerate(survey.kinds)}
-    cases, texts = _Table(), _Table()
+    cases, texts = Table(), Table()
     counts = survey.counts
     templates = [
         {
@@ -96,12 +73,12 @@ def _data(survey: Survey) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding, kind: int, cases: _Table, texts: _Table) -> list[Any]:
+def _finding(finding: Finding, kind: int, cases: Table, texts: Table) -> list[Any]:
     """Kind, variant, detail, message, beginning, conversations, conversation, excerpts; texts by their numbers."""
     seen = finding.observation
 
     def text(value: str) -> int:
-        return texts.number(value, value)
+        return texts.number(value)
 
     return [
         kind,
