@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
+from dataclasses import replace
 
 from maskspec.adapters.axolotl import masker
-from maskspec.conformance import KnownFailures, Report, check_masker, find_pair
-from maskspec.conformance.known import Category
 from maskspec.conformance.protocol import Labelled, Padding
 from tests.peers.axolotl import entry
+from tests.peers.conformance import Conformance
+from tests.peers.peer import PEERS
 
 pytestmark = entry.needed
 
-KNOWN = Path(__file__).parent / f"known-{entry.VERSION}.toml"
-PAIRS = {
-    entry.OLD: ("mistral-v3", "mistral-v3:slow", "qwen2.5"),
-    entry.NEWEST: ("mistral-v3", "mistral-v3:slow", "qwen3", "llama-3.1"),
-}
-"""Those of the files; a run over all real pairs is a command in the files' heads."""
+OLD_PAIRS = ("mistral-v3", "mistral-v3:slow", "qwen2.5")
+"""Those that 0.5.2 was asked about; the newest is asked about those of the peer."""
 
 
-@pytest.fixture(scope="module")
-def report() -> Report:
-    pairs = [find_pair(name) for name in PAIRS[entry.VERSION]]
-    return check_masker(masker, pairs=pairs, profile="quick", known=KnownFailures.read(KNOWN), time_limit=120)
-
-
-def test_the_adapter_works_on_every_pair(report: Report) -> None:
-    assert not report.conflicts
-    assert all(pair.tallies["LABEL-2"].run >= 20 for pair in report.pairs)
-
-
-def test_nothing_new_is_broken(report: Report) -> None:
-    assert [(failure.rule.id, failure.kind.value, failure.zone, failure.pairs) for failure in report.broken] == []
-
-
-def test_nothing_known_is_mended(report: Report) -> None:
-    assert report.stale == ()
-
-
-def test_every_known_failure_has_a_reason_and_a_class() -> None:
-    entries = KnownFailures.read(KNOWN).entries
-    assert entries
-    for known in entries:
-        assert len(known.reason.split()) >= 5
-        assert isinstance(known.category, Category)
-        assert known.versions == f"axolotl {entry.VERSION}"
+class TestConformance(Conformance):
+    peer = (
+        replace(PEERS["axolotl"], supported=OLD_PAIRS, pairs=OLD_PAIRS)
+        if entry.VERSION == entry.OLD
+        else PEERS["axolotl"]
+    )
 
 
 def test_the_collator_pads_on_either_side_with_any_id() -> None:
