@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from maskspec.conformance import KnownFailures, Report
@@ -17,11 +19,12 @@ _QUICK = 20
 class Conformance:
     """Inherit it, and name the peer."""
 
-    peer: Peer
+    peer: ClassVar[Peer]
 
     @pytest.fixture(scope="class")
-    def report(self) -> Report:
-        return self.peer.run()
+    @classmethod
+    def report(cls) -> Report:
+        return cls.peer.run()
 
     def test_the_adapter_answers_on_every_pair_it_supports(self, report: Report) -> None:
         assert not report.conflicts

@@ -62,7 +62,7 @@ class Peer:
 
     @property
     def known(self) -> Path:
-        """The file of known failures of this version."""
+        """The file of known failures of the installed version."""
         own = "" if self.name == self.folder.replace("_", "-") else f"{self.name}-"
         return Path(__file__).parent / self.folder / f"{own}known-{self.version}.toml"
 
@@ -102,21 +102,67 @@ class Peer:
 
 _MISTRAL = ("mistral-v1", "mistral-v2", "mistral-v3", "mistral-v3:slow", "mistral-v7", "mistral-nemo")
 
+_TRL = (
+    "llama-3", "qwen2.5", "qwen3", "qwen3-instruct-2507", "qwen3.5", "qwen3.6", "deepseek-v3", "deepseek-r1", "glm-4.5", "gpt-oss",
+    "phi-3", "phi-3.5", "gemma-2", "gemma-3", "command-r",
+)  # fmt: skip
+"""The pairs whose own template trl knows and has a training template for."""
+_RENDERED = (
+    "qwen3", "qwen3-instruct-2507", "qwen3.5", "qwen3.6", "deepseek-v3", "deepseek-r1", "llama-3.2", "glm-4.5",
+    "kimi-k2", "gpt-oss",
+)  # fmt: skip
+
+_MS_SWIFT = (
+    "mistral-v3", "mistral-nemo", "llama-3", "llama-3.2", "qwen2.5", "qwen3", "qwen3-instruct-2507",
+    "deepseek-v3", "glm-4.5", "gpt-oss", "phi-4", "gemma-2",
+)  # fmt: skip
+
+_LLAMAFACTORY = (
+    "mistral-v1", "mistral-v2", "mistral-v3", "mistral-v3:slow", "mistral-nemo", "mistral-small-2501", "zephyr",
+    "llama-2", "llama-3", "llama-3.1", "llama-3.2", "qwen2.5", "qwen3", "qwen3-instruct-2507", "qwen3.5", "qwen3.6",
+    "deepseek-v3", "deepseek-r1", "glm-4", "glm-4.5", "gpt-oss",
+    "phi-3", "phi-3.5", "phi-4", "gemma-2", "gemma-3", "falcon", "command-r",
+)  # fmt: skip
+
+_UNSLOTH = (
+    *_MISTRAL, "mistral-small-2501", "zephyr", "llama-2", "llama-3", "llama-3.1", "llama-3.2",
+    "qwen2.5", "qwen3", "qwen3-instruct-2507", "qwen3.5", "qwen3.6", "gpt-oss", "phi-3", "phi-3.5", "phi-4", "gemma-2", "gemma-3",
+)  # fmt: skip
+"""The pairs of the families for which unsloth's notebooks and its table give the two parts."""
+_COOKED = (
+    "llama-3", "qwen3", "qwen3-instruct-2507", "qwen3.5", "qwen3.6", "deepseek-v3.1", "kimi-k2-thinking", "gpt-oss",
+)  # fmt: skip
+
+# One pair for each way of printing a turn; the others of the real pairs are a command away.
+_OPENRLHF = ("qwen2.5", "qwen3", "llama-3.1", "gpt-oss", "mistral-v3:slow")
+
+_INSTRUCTLAB = ("mistral-v3", "llama-3.1", "qwen3", "phi-3")
+
+_CHAT_BRICKS = ("qwen2.5", "qwen3", "zephyr", "mistral-v3")
+"""Two pairs for which chat-bricks has a template of its own, and two that bring theirs."""
+
+_AXOLOTL = ("mistral-v3", "mistral-v3:slow", "qwen3", "llama-3.1")
+
+# Those whose headers end in a newline and in a space; the others of the real pairs are a command away.
+_OUMI = ("qwen2.5", "llama-3", "mistral-v3")
+
+_TORCHTUNE = ("mistral-v1", "llama-2", "llama-3", "llama-3.1", "llama-3.2", "qwen2.5", "phi-3", "phi-3.5", "phi-4")
+
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
         Peer("transformers", "transformers", "transformers", TAGGED, pairs=TAGGED),
-        Peer("trl", "trl", "trl", ("qwen2.5", "qwen3", "llama-3")),
-        Peer("axolotl", "axolotl", "axolotl", ("mistral-v3", "qwen3", "llama-3.1")),
-        Peer("unsloth-zoo", "unsloth_zoo", "unsloth_zoo", ("qwen2.5", "llama-3")),
-        Peer("renderers", "renderers", "renderers", ("qwen3",)),
-        Peer("tinker-cookbook", "tinker-cookbook", "tinker_cookbook", ("qwen3", "llama-3")),
-        Peer("llamafactory", "llamafactory", "llamafactory", ("qwen2.5", "llama-3")),
-        Peer("openrlhf", "openrlhf", "openrlhf", ("qwen2.5", "llama-3")),
-        Peer("instructlab-training", "instructlab-training", "instructlab_training", ("qwen2.5",)),
-        Peer("chat-bricks", "chat-bricks", "chat_bricks", ("qwen2.5",)),
-        Peer("oumi", "oumi", "oumi", ("qwen2.5", "llama-3")),
-        Peer("ms-swift", "ms-swift", "ms_swift", ("qwen2.5",)),
-        Peer("torchtune", "torchtune", "torchtune", ("qwen2.5",)),
+        Peer("trl", "trl", "trl", (*_TRL, *TAGGED), pairs=(*REAL, *TAGGED)),
+        Peer("axolotl", "axolotl", "axolotl", _AXOLOTL, pairs=_AXOLOTL),
+        Peer("unsloth-zoo", "unsloth_zoo", "unsloth_zoo", _UNSLOTH, pairs=_UNSLOTH),
+        Peer("renderers", "renderers", "renderers", _RENDERED),
+        Peer("tinker-cookbook", "tinker-cookbook", "tinker_cookbook", _COOKED),
+        Peer("llamafactory", "llamafactory", "llamafactory", _LLAMAFACTORY),
+        Peer("openrlhf", "openrlhf", "openrlhf", _OPENRLHF, pairs=_OPENRLHF),
+        Peer("instructlab-training", "instructlab-training", "instructlab_training", _INSTRUCTLAB, pairs=_INSTRUCTLAB),
+        Peer("chat-bricks", "chat-bricks", "chat_bricks", _CHAT_BRICKS, pairs=_CHAT_BRICKS),
+        Peer("oumi", "oumi", "oumi", _OUMI, pairs=_OUMI),
+        Peer("ms-swift", "ms-swift", "ms_swift", _MS_SWIFT, pairs=_MS_SWIFT),
+        Peer("torchtune", "torchtune", "torchtune", _TORCHTUNE),
     )
 }
