@@ -1,0 +1,77 @@
+"""OpenRLHF by its own entry point and nothing of maskspec: a conversation in, tokens with and without loss out."""
+
+from __future__ import annotations
+
+import copy
+from importlib import metadata
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+try:
+    VERSION = metadata.version("openrlhf")
+except metadata.PackageNotFoundError:
+    VERSION = ""
+
+PINNED = "0.11.2"
+
+needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs openrlhf {PINNED}: tox -e peers-openrlhf")
+
+# Written here after the description of ChatML.
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+# The same with an empty think block in front of an answer that nothing follows, as templates of reasoning models have it.
+THINKING = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% if loop.last and message.role == 'assistant' %}<think>\n\n</think>\n\n{% endif %}"
+    "{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def fault(reason: str, *, raises: type[Exception] = AssertionError) -> pytest.MarkDecorator:
+    """An expected failure of the pinned version; one that is mended ends the test with XPASS."""
+    return pytest.mark.xfail(raises=raises, strict=True, reason=reason)
+
+
+def chat(*texts: str) -> list[dict[str, Any]]:
+    """User and assistant in turn."""
+    return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]
+
+
+def data_set(tokenizer: Any, *rows: list[dict[str, Any]], template: str = CHATML, max_len: int = 2048) -> Any:
+    """The data set that `train_sft --data.multiturn --data.apply_chat_template --data.input_key messages` trains on."""
+    import datasets
+    from openrlhf.datasets import SFTDataset
+
+    datasets.disable_progress_bars()
+    datasets.disable_caching()  # else each mapping begins with a fingerprint of the whole tokenizer
+    own = copy.deepcopy(tokenizer)
+    own.eos_token, own.pad_token, own.padding_side = "<|im_end|>", "<|endoftext|>", "right"
+    options = SimpleNamespace(
+        input_key="messages", output_key=None, apply_chat_template=True, tokenizer_chat_template=template
+    )
+    return SFTDataset(
+        datasets.Dataset.from_list([{"messages": messages} for messages in rows]),
+        own,
+        max_len,
+        SimpleNamespace(args=SimpleNamespace(data=options)),
+        num_processors=None,
+        multiturn=True,
+    )
+
+
+def spoken(tokenizer: Any, row: tuple[Any, Any, Any]) -> list[tuple[str, bool]]:
+    """Each token of a row as text, and whether its own prediction counts, which the mask says one place before it."""
+    input_ids, _, loss_mask = row
+    names = tokenizer.convert_ids_to_tokens(input_ids[0].tolist())
+    weights = [0.0, *loss_mask[0, :-1].tolist()]
+    return [(name, weight == 1) for name, weight in zip(names, weights, strict=True)]
+
+
+def trained(tokenizer: Any, messages: list[dict[str, Any]], **options: Any) -> list[str]:
+    """The tokens of a conversation that carry loss."""
+    return [name for name, loss in spoken(tokenizer, data_set(tokenizer, messages, **options)[0]) if loss]
