@@ -124,11 +124,9 @@ _LLAMAFACTORY = (
     "phi-3", "phi-3.5", "phi-4", "gemma-2", "gemma-3", "falcon", "command-r",
 )  # fmt: skip
 
-_UNSLOTH = (
-    *_MISTRAL, "mistral-small-2501", "zephyr", "llama-2", "llama-3", "llama-3.1", "llama-3.2",
-    "qwen2.5", "qwen3", "qwen3-instruct-2507", "qwen3.5", "qwen3.6", "gpt-oss", "phi-3", "phi-3.5", "phi-4", "gemma-2", "gemma-3",
-)  # fmt: skip
-"""The pairs of the families for which unsloth's notebooks and its table give the two parts."""
+_UNSLOTH = ("mistral-v3", "qwen2.5", "phi-3")
+"""One pair each of three ways to mark turns; its adapter takes those of `PARTS`."""
+
 _COOKED = (
     "llama-3", "qwen3", "qwen3-instruct-2507", "qwen3.5", "qwen3.6", "deepseek-v3.1", "kimi-k2-thinking", "gpt-oss",
 )  # fmt: skip
@@ -154,7 +152,7 @@ PEERS: dict[str, Peer] = {
         Peer("transformers", "transformers", "transformers", TAGGED, pairs=TAGGED),
         Peer("trl", "trl", "trl", (*_TRL, *TAGGED), pairs=(*REAL, *TAGGED)),
         Peer("axolotl", "axolotl", "axolotl", _AXOLOTL, pairs=_AXOLOTL),
-        Peer("unsloth-zoo", "unsloth_zoo", "unsloth_zoo", _UNSLOTH, pairs=_UNSLOTH),
+        Peer("unsloth-zoo", "unsloth-zoo", "unsloth_zoo", _UNSLOTH, pairs=_UNSLOTH),
         Peer("renderers", "renderers", "renderers", _RENDERED),
         Peer("tinker-cookbook", "tinker-cookbook", "tinker_cookbook", _COOKED),
         Peer("llamafactory", "llamafactory", "llamafactory", _LLAMAFACTORY),

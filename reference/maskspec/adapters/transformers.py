@@ -9,6 +9,10 @@ Declared policy: the default one without flags. What is trained is what the temp
 author put between the tags, and tags that enclose less than the generated turn, or
 more, are findings. Per-message flags do not exist in this masker.
 
+Several conversations are masked in one call of `apply_chat_template`, and `truncation=True` with `max_length` cuts on
+the tokenizer's `truncation_side`; both are among that method's own arguments. It pads, too, but not what was masked
+before, so there is no collator to ask.
+
 Not asked, with a reason each: templates without generation tags (transformers then
 returns a mask of zeros and a warning), slow tokenizers (without offsets there is no
 mask), and tokenizers of other libraries.
@@ -17,9 +21,11 @@ mask), and tokenizers of other libraries.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maskspec.adapters._shared import titled
 from maskspec.conformance.protocol import Labelled, Request, Unsupported
 from maskspec.policy import Policy
 
@@ -34,27 +40,47 @@ class TransformersMasker:
     """transformers' assistant mask, turned into labels as trainers do."""
 
     policy: Policy = field(default_factory=lambda: Policy(flags=False))
-    name: str = "transformers"
+    name: str = field(default_factory=lambda: titled("transformers"))
+    truncation: tuple[str, ...] = ("right", "left")
 
     def mask(self, request: Request) -> Labelled:
         """Mask one conversation with the request's own transformers tokenizer."""
-        if not _TAG.search(request.template):
-            raise Unsupported("the template has no {% generation %} tags")
-        tokenizer = request.tokenizer
-        if not hasattr(tokenizer, "apply_chat_template"):
-            raise Unsupported("the tokenizer is not one of transformers")
-        if not getattr(tokenizer, "is_fast", False):
-            raise Unsupported("slow tokenizers have no offsets, so transformers makes no mask for them")
-        encoded: dict[str, Any] = tokenizer.apply_chat_template(
-            request.messages,
+        encoded = _encoded(request, request.messages)
+        return Labelled.from_mask(encoded["input_ids"], encoded["assistant_masks"])
+
+    def mask_batch(self, requests: Sequence[Request]) -> list[Labelled]:
+        """Mask several conversations in one call, which takes one list of tools for all of them."""
+        if any(request.tools != requests[0].tools for request in requests):
+            raise Unsupported("one call of apply_chat_template takes one list of tools")
+        encoded = _encoded(requests[0], [request.messages for request in requests])
+        return list(map(Labelled.from_mask, encoded["input_ids"], encoded["assistant_masks"]))
+
+
+def _encoded(request: Request, conversations: Any) -> Any:
+    """The answer of `apply_chat_template`, with the side of truncation set as long as it takes."""
+    if not _TAG.search(request.template):
+        raise Unsupported("the template has no {% generation %} tags")
+    tokenizer = request.tokenizer
+    if not hasattr(tokenizer, "apply_chat_template"):
+        raise Unsupported("the tokenizer is not one of transformers")
+    if not getattr(tokenizer, "is_fast", False):
+        raise Unsupported("slow tokenizers have no offsets, so transformers makes no mask for them")
+    side = tokenizer.truncation_side
+    tokenizer.truncation_side = request.truncation_side
+    try:
+        return tokenizer.apply_chat_template(
+            conversations,
             tools=request.tools,
             chat_template=request.template,
             tokenize=True,
+            truncation=request.max_length is not None,
+            max_length=request.max_length,
             return_dict=True,
             return_assistant_tokens_mask=True,
             **{**request.special_tokens, **request.template_kwargs},
         )
-        return Labelled.from_mask(encoded["input_ids"], encoded["assistant_masks"])
+    finally:
+        tokenizer.truncation_side = side
 
 
 masker = TransformersMasker()
