@@ -243,7 +243,9 @@ def _message(message: Mapping[str, Any], template: Any) -> dict[str, Any]:
         return {"role": called, "content": before + json.dumps(calls, ensure_ascii=False)}
     if isinstance(content, list):
         raise Unsupported("a content is one text in this data set")
-    return {"role": role, "content": f"{before}{content or ''}" if before else content}
+    if content is None or isinstance(content, str):
+        return {"role": role, "content": before + (content or "") if before else content}
+    return {"role": role, "content": content}
 
 
 def _thought(reasoning: str, template: Any) -> str:
