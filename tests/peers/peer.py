@@ -42,7 +42,8 @@ TAGGED = (
 class Peer:
     """A masker under the suite.
 
-    `name` is that of its adapter, `package` the distribution it comes with, `folder` its room beside this file.
+    `name` is that of its adapter (of `adapter` where it has another one), `package` the distribution it comes with,
+    `folder` its room beside this file.
     `supported` are the pairs on which it has to answer; on the others of `pairs` it may say why it does not.
     """
 
@@ -51,6 +52,7 @@ class Peer:
     folder: str
     supported: tuple[str, ...]
     pairs: tuple[str, ...] = REAL
+    adapter: str = ""
 
     @property
     def version(self) -> str:
@@ -85,14 +87,14 @@ class Peer:
             found, missing = tuple(find_pair(name) for name in pairs), ()
         known = KnownFailures.read(self.known) if self.known.is_file() else None
         report = check_masker(
-            load_masker(self.name),
+            load_masker(self.adapter or self.name),
             pairs=found,
             missing=missing,
             profile=profile,
             known=known,
             time_limit=_TIME_LIMIT,
             jobs=min(2, len(os.sched_getaffinity(0)), len(found)),
-            masker_path=self.name,
+            masker_path=self.adapter or self.name,
             progress=progress,
         )
         if not pairs:
@@ -149,7 +151,7 @@ _TORCHTUNE = ("mistral-v1", "llama-2", "llama-3", "llama-3.1", "llama-3.2", "qwe
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("transformers", "transformers", "transformers", TAGGED, pairs=TAGGED),
+        Peer("transformers", "transformers", "transformers", TAGGED, pairs=TAGGED, adapter="transformers-truncating"),
         Peer("trl", "trl", "trl", (*_TRL, *TAGGED), pairs=(*REAL, *TAGGED)),
         Peer("axolotl", "axolotl", "axolotl", _AXOLOTL, pairs=_AXOLOTL),
         Peer("unsloth-zoo", "unsloth-zoo", "unsloth_zoo", _UNSLOTH, pairs=_UNSLOTH),

@@ -9,9 +9,9 @@ Declared policy: the default one without flags. What is trained is what the temp
 author put between the tags, and tags that enclose less than the generated turn, or
 more, are findings. Per-message flags do not exist in this masker.
 
-Several conversations are masked in one call of `apply_chat_template`, and `truncation=True` with `max_length` cuts on
-the tokenizer's `truncation_side`; both are among that method's own arguments. It pads, too, but not what was masked
-before, so there is no collator to ask.
+`masker` takes one whole conversation a call. `truncating` takes several, and cuts them: `truncation=True` with
+`max_length` cuts on the tokenizer's `truncation_side`; these are among that method's own arguments. It pads, too, but
+not what was masked before, so there is no collator to ask.
 
 Not asked, with a reason each: templates without generation tags (transformers then
 returns a mask of zeros and a warning), slow tokenizers (without offsets there is no
@@ -29,7 +29,7 @@ from maskspec.adapters._shared import titled
 from maskspec.conformance.protocol import Labelled, Request, Unsupported
 from maskspec.policy import Policy
 
-__all__ = ["TransformersMasker"]
+__all__ = ["TransformersMasker", "TruncatingMasker"]
 
 # The expression by which transformers itself looks for the tag (utils/chat_template_utils.py).
 _TAG = re.compile(r"\{\%-?\s*generation\s*-?\%\}")
@@ -41,12 +41,18 @@ class TransformersMasker:
 
     policy: Policy = field(default_factory=lambda: Policy(flags=False))
     name: str = field(default_factory=lambda: titled("transformers"))
-    truncation: tuple[str, ...] = ("right", "left")
 
     def mask(self, request: Request) -> Labelled:
         """Mask one conversation with the request's own transformers tokenizer."""
         encoded = _encoded(request, request.messages)
         return Labelled.from_mask(encoded["input_ids"], encoded["assistant_masks"])
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatingMasker(TransformersMasker):
+    """The same with several conversations in a call, and cut on either side."""
+
+    truncation: tuple[str, ...] = ("right", "left")
 
     def mask_batch(self, requests: Sequence[Request]) -> list[Labelled]:
         """Mask several conversations in one call, which takes one list of tools for all of them."""
@@ -85,3 +91,6 @@ def _encoded(request: Request, conversations: Any) -> Any:
 
 masker = TransformersMasker()
 """What `maskspec check transformers` runs."""
+
+truncating = TruncatingMasker()
+"""What `maskspec check transformers-truncating` runs, which takes twice as long."""

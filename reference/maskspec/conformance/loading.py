@@ -40,12 +40,15 @@ def _installation(name: str, version: str) -> str:
 ADAPTERS: dict[str, str] = {
     "reference": "maskspec.adapters.reference:masker",
     "transformers": "maskspec.adapters.transformers:masker",
+    "transformers-truncating": "maskspec.adapters.transformers:truncating",
     **{name: f"maskspec.adapters.{place}" for name, place, _, _ in _PEERS},
 }
 """Names that `maskspec check` takes, with the objects they stand for."""
 
 _NEEDS = {
-    "transformers": ("transformers", "python -m pip install transformers"),
+    **dict.fromkeys(
+        ("transformers", "transformers-truncating"), ("transformers", "python -m pip install transformers")
+    ),
     **{name: (package, _installation(name, version)) for name, _, package, version in _PEERS},
 }
 """The packages that adapters need, and how each is installed."""
