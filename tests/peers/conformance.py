@@ -13,7 +13,7 @@ from tests.peers.peer import Peer
 __all__ = ["Conformance"]
 
 _WORDS = 5
-_QUICK = 20
+_ANSWERED = 12  # of some forty conversations; a few maskers take only turns that alternate and end with an answer
 
 
 class Conformance:
@@ -29,7 +29,7 @@ class Conformance:
     def test_the_adapter_answers_on_every_pair_it_supports(self, report: Report) -> None:
         assert not report.conflicts
         answered = {pair.pair: pair.tallies["LABEL-2"].run for pair in report.pairs}
-        assert {name: answered.get(name, 0) >= _QUICK for name in self.here(report)} == dict.fromkeys(
+        assert {name: answered.get(name, 0) >= _ANSWERED for name in self.here(report)} == dict.fromkeys(
             self.here(report), True
         )
 
