@@ -5,33 +5,22 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from importlib import metadata
 from typing import Any
 
 import pytest
+
+from tests.peers import alone
 
 os.environ.setdefault("AXOLOTL_DO_NOT_TRACK", "1")
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
-try:
-    VERSION = metadata.version("axolotl")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
+VERSION = alone.version_of("axolotl")
 OLD, NEWEST = "0.5.2", "0.19.0"
 
-needed = pytest.mark.skipif(
-    VERSION not in (OLD, NEWEST), reason=f"needs axolotl {OLD} or {NEWEST}: tox -e peers-axolotl"
-)
+needed = alone.needs("axolotl", OLD, NEWEST)
 
-# Written here after the description of Mistral's third prompt format.
-TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message.role == 'user' %}[INST] {{ message.content }}[/INST]"
-    "{% else %} {{ message.content }}{{ eos_token }}{% endif %}"
-    "{% endfor %}"
-)
+TEMPLATE = alone.MISTRAL
 
 
 def fault_in(*versions: str, reason: str) -> pytest.MarkDecorator:
@@ -69,9 +58,7 @@ def sharegpt(tokenizer: Any, template: str = TEMPLATE) -> Any:
 
 def spoken(tokenizer: Any, row: dict[str, Any]) -> list[tuple[str, bool]]:
     """Each token of a row as text, and whether it carries loss."""
-    assert all(label in (-100, item) for item, label in zip(row["input_ids"], row["labels"], strict=True))
-    names = tokenizer.convert_ids_to_tokens(list(row["input_ids"]))
-    return [(name, label != -100) for name, label in zip(names, row["labels"], strict=True)]
+    return alone.spoken(tokenizer, row["input_ids"], row["labels"])
 
 
 def trained(tokenizer: Any, row: dict[str, Any]) -> list[str]:

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.peers.alone import CHATML, needs, spoken
 
-try:
-    VERSION = metadata.version("chat-bricks")
-except metadata.PackageNotFoundError:
-    VERSION = ""
+needed = needs("chat-bricks", "0.1.5")
 
-PINNED = "0.1.5"
-
-needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs chat-bricks {PINNED}: tox -e peers-chat-bricks")
-
-# Written here after the description of ChatML.
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 # The same, whose prompt for an answer begins a think block that the text of an answer does not have.
 PREFILLED = CHATML.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}")
 
@@ -31,16 +18,6 @@ PREFILLED = CHATML.replace("assistant\n{% endif %}", "assistant\n<think>\n{% end
 NAMING = CHATML.replace(
     "{{ message.content }}", "{% if message.name %}{{ message.name }}\n{% endif %}{{ message.content }}"
 )
-
-
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure of the pinned version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(raises=AssertionError, strict=True, reason=reason)
-
-
-def chat(*texts: str) -> list[dict[str, Any]]:
-    """User and assistant in turn."""
-    return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]
 
 
 class Model:
@@ -67,9 +44,7 @@ class Model:
         """Each token of a conversation as text, and whether it carries loss."""
         inputs = self.rows(messages, **options)
         ids, labels = (inputs[key][0].tolist() for key in ("input_ids", "labels"))
-        assert all(label in (-100, item) for item, label in zip(ids, labels, strict=True))
-        names = self.tokenizer.convert_ids_to_tokens(ids)
-        return [(name, label != -100) for name, label in zip(names, labels, strict=True)]
+        return spoken(self.tokenizer, ids, labels)
 
     def trained(self, messages: list[dict[str, Any]], **options: Any) -> list[str]:
         """The tokens of a conversation that carry loss."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.chat_bricks.entry import NAMING, PREFILLED, Model, chat, fault, needed
+from tests.peers.alone import chat, fault
+from tests.peers.chat_bricks.entry import NAMING, PREFILLED, Model, needed
 from tests.unit.vocabularies import qwen
 
 pytestmark = needed

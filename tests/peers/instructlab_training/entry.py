@@ -8,29 +8,14 @@ import json
 import os
 import warnings
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
+from tests.peers.alone import CHATML, needs, spoken
 
-try:
-    VERSION = metadata.version("instructlab-training")
-except metadata.PackageNotFoundError:
-    VERSION = ""
+needed = needs("instructlab-training", "0.16.2")
 
-PINNED = "0.16.2"
-
-needed = pytest.mark.skipif(
-    VERSION != PINNED, reason=f"needs instructlab-training {PINNED}: tox -e peers-instructlab-training"
-)
-
-# Written here after the description of ChatML.
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 # The same, where white space around a content is left out.
 TRIMMING = CHATML.replace("message.content }}", "message.content | trim }}")
 # The same, with the reasoning of the last message alone, as templates of reasoning models have it.
@@ -41,16 +26,6 @@ THINKING = CHATML.replace(
 )
 # The same, where a text of its own token ends the whole conversation, as in the templates of Phi.
 ENDING = CHATML + "{% if not add_generation_prompt %}{{ eos_token }}{% endif %}"
-
-
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure of the pinned version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(raises=AssertionError, strict=True, reason=reason)
-
-
-def chat(*texts: str) -> list[dict[str, Any]]:
-    """User and assistant in turn."""
-    return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]
 
 
 @cache
@@ -92,9 +67,7 @@ def row(
     """Each token of a row as text, and whether it carries loss."""
     own = configured(tokenizer, template, end)
     made = processing().unmask_sample({"messages": messages, "unmask": unmask}, own)
-    assert all(label in (-100, item) for item, label in zip(made["input_ids"], made["labels"], strict=True))
-    names = own.convert_ids_to_tokens(made["input_ids"])
-    return [(name, label != -100) for name, label in zip(names, made["labels"], strict=True)]
+    return spoken(own, made["input_ids"], made["labels"])
 
 
 def trained(tokenizer: Any, messages: list[dict[str, Any]], **options: Any) -> list[str]:

@@ -14,19 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.peers.instructlab_training.entry import (
-    CHATML,
-    ENDING,
-    THINKING,
-    TRIMMING,
-    chat,
-    configured,
-    fault,
-    module,
-    needed,
-    row,
-    trained,
-)
+from tests.peers.alone import CHATML, MISTRAL, chat, fault
+from tests.peers.instructlab_training.entry import ENDING, THINKING, TRIMMING, configured, module, needed, row, trained
 from tests.unit.vocabularies import mistral_fast, qwen
 
 pytestmark = needed
@@ -35,12 +24,6 @@ JOINED = "the tokens that mark a content stand between it and what it would join
 TRIMMED = "the tokens that mark a content stand around its white space, so the template does not find it at the edge"
 OTHER_END = "what ends a turn is looked for as the tokenizer's end token, wherever the next one stands"
 DROPPED = "a content is taken for the reasoning that the template has left out, and then belongs to no message"
-
-MISTRAL = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message.role == 'user' %}[INST] {{ message.content }}[/INST]"
-    "{% else %} {{ message.content }}{{ eos_token }}{% endif %}{% endfor %}"
-)
 
 
 @pytest.fixture(scope="module")

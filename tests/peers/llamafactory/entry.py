@@ -8,25 +8,17 @@ import json
 import logging
 import os
 import sys
-from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
+from tests.peers.alone import byte_level, needs, stretches
 
 # It asks for an older trl than the one whose templates are among the pairs; no trl is used to prepare data.
 os.environ.setdefault("DISABLE_VERSION_CHECK", "1")
 
-try:
-    VERSION = metadata.version("llamafactory")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-PINNED = "0.9.5"
-
-needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs llamafactory {PINNED}: tox -e peers-llamafactory")
+needed = needs("llamafactory", "0.9.5")
 
 MARKERS = (
     "<|endoftext|>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "[gMASK]", "<sop>",
@@ -38,11 +30,6 @@ OPENAI_TAGS = {
     "observation_tag": "tool", "function_tag": "function_call", "system_tag": "system",
 }  # fmt: skip
 """The tags that data/README.md gives for the format of OpenAI, and those of its columns for tools."""
-
-
-def fault(reason: str, error: type[BaseException] = AssertionError) -> pytest.MarkDecorator:
-    """An expected failure in this version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(VERSION == PINNED, raises=error, strict=True, reason=reason)
 
 
 def module(name: str) -> Any:
@@ -65,16 +52,7 @@ def module(name: str) -> Any:
 
 def tokenizer(*, bos: str | None = None, eos: str = "<|endoftext|>") -> Any:
     """A tokenizer whose tokens are the bytes of UTF-8 and a few markers."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={character: number for number, character in enumerate(alphabet)}, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=backend, clean_up_tokenization_spaces=False, bos_token=bos, eos_token=eos
-    )
+    made = byte_level(bos_token=bos, eos_token=eos)
     made.add_tokens([marker for marker in MARKERS if marker not in (bos, eos)], special_tokens=True)
     made.chat_template = "{{ messages }}"  # there is one, so LLaMA-Factory writes none of its own
     return made
@@ -150,11 +128,4 @@ def text(given: Any, row: dict[str, Any]) -> str:
 
 def trained(given: Any, row: dict[str, Any]) -> list[str]:
     """The stretches of labels that carry loss, each as the text that is to be predicted."""
-    stretches: list[list[int]] = []
-    for before, label in zip([-100, *row["labels"]], row["labels"], strict=False):
-        if label == -100:
-            continue
-        if before == -100:
-            stretches.append([])
-        stretches[-1].append(label)
-    return [given.decode(stretch) for stretch in stretches]
+    return stretches(given, row["labels"])

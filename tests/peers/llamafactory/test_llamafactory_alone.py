@@ -12,17 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.peers.llamafactory.entry import (
-    by_get_dataset,
-    fault,
-    module,
-    needed,
-    packed,
-    prepared,
-    text,
-    tokenizer,
-    trained,
-)
+from tests.peers.alone import fault
+from tests.peers.llamafactory.entry import by_get_dataset, module, needed, packed, prepared, text, tokenizer, trained
 
 pytestmark = needed
 
@@ -136,7 +127,7 @@ class TestTemplatesByHand:
         row = prepared([system("Be kind."), *chat("Hi", "Yo", "So", "No")], "mistral", given)
         assert text(given, row) == "<s>[INST] Hi[/INST] Yo</s>[INST] Be kind.\n\nSo[/INST] No</s>"
 
-    @fault("`{{idx}}` in a question is taken for a place of the template", AssertionError)
+    @fault("`{{idx}}` in a question is taken for a place of the template")
     def test_a_question_may_hold_two_braces(self) -> None:
         given = tokenizer()
         row = prepared(chat("Print {{idx}}", "Yo"), "qwen", given)
@@ -151,7 +142,7 @@ class TestTemplatesByHand:
             "<think>\n\n</think>\n\nNo<|im_end|>\n",
         ]
 
-    @fault("the template asks for the processor of a model that sees, which this model is not", ValueError)
+    @fault("the template asks for the processor of a model that sees, which this model is not", raises=ValueError)
     def test_the_model_mistral_small_2501_needs_no_processor(self) -> None:
         """It is registered with this template, and its repository holds a tokenizer and no processor."""
         registered = module("llamafactory.extras.constants").DEFAULT_TEMPLATE["Mistral-Small-24B-Instruct-2501"]

@@ -6,28 +6,15 @@ import importlib
 import logging
 import os
 import warnings
-from importlib import metadata
 from typing import Any
 
-import pytest
+from tests.peers.alone import byte_level, needs, stretches
 
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
 
-try:
-    VERSION = metadata.version("ms-swift")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-PINNED = "4.6.0"
-
-needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs ms-swift {PINNED}: tox -e peers-ms-swift")
+needed = needs("ms-swift", "4.6.0")
 
 MARKERS = ("<|endoftext|>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
-
-
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure in this version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(VERSION == PINNED, raises=AssertionError, strict=True, reason=reason)
 
 
 def module(name: str) -> Any:
@@ -41,16 +28,7 @@ def module(name: str) -> Any:
 
 def tokenizer(model: str, *, bos: str | None = None, eos: str = "<|im_end|>") -> Any:
     """A tokenizer whose tokens are the bytes of UTF-8 and a few markers, with what ms-swift's loader knows of a model."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={character: number for number, character in enumerate(alphabet)}, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=backend, clean_up_tokenization_spaces=False, bos_token=bos, eos_token=eos
-    )
+    made = byte_level(bos_token=bos, eos_token=eos)
     made.add_tokens([marker for marker in MARKERS if marker not in (bos, eos)], special_tokens=True)
     module("swift.model")
     models_of = module("swift.model.model_meta")
@@ -86,11 +64,4 @@ def text(given: Any, row: dict[str, Any]) -> str:
 
 def trained(given: Any, row: dict[str, Any]) -> list[str]:
     """The stretches of labels that carry loss, each as text."""
-    stretches: list[list[int]] = []
-    for before, label in zip([-100, *row["labels"]], row["labels"], strict=False):
-        if label == -100:
-            continue
-        if before == -100:
-            stretches.append([])
-        stretches[-1].append(label)
-    return [given.decode(stretch) for stretch in stretches]
+    return stretches(given, row["labels"])

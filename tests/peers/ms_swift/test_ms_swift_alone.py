@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.peers.ms_swift.entry import encoded, fault, needed, text, tokenizer, trained
+from tests.peers.alone import fault
+from tests.peers.ms_swift.entry import encoded, needed, text, tokenizer, trained
 
 pytestmark = needed
 

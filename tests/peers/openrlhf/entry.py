@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import copy
-from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
+from tests.peers.alone import CHATML, needs
 
-try:
-    VERSION = metadata.version("openrlhf")
-except metadata.PackageNotFoundError:
-    VERSION = ""
+needed = needs("openrlhf", "0.11.2")
 
-PINNED = "0.11.2"
-
-needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs openrlhf {PINNED}: tox -e peers-openrlhf")
-
-# Written here after the description of ChatML.
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 # The same with an empty think block in front of an answer that nothing follows, as templates of reasoning models have it.
 THINKING = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -30,16 +17,6 @@ THINKING = (
     "{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-
-
-def fault(reason: str, *, raises: type[Exception] = AssertionError) -> pytest.MarkDecorator:
-    """An expected failure of the pinned version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(raises=raises, strict=True, reason=reason)
-
-
-def chat(*texts: str) -> list[dict[str, Any]]:
-    """User and assistant in turn."""
-    return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]
 
 
 def data_set(tokenizer: Any, *rows: list[dict[str, Any]], template: str = CHATML, max_len: int = 2048) -> Any:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.peers.openrlhf.entry import THINKING, chat, data_set, fault, needed, spoken, trained
+from tests.peers.alone import chat, fault
+from tests.peers.openrlhf.entry import THINKING, data_set, needed, spoken, trained
 from tests.unit.vocabularies import qwen
 
 pytestmark = needed

@@ -9,38 +9,13 @@ import json
 import sys
 import types
 import warnings
-from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.peers.alone import needs, spoken
 
-try:
-    VERSION = metadata.version("oumi")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-NEWEST = "0.9"
-
-needed = pytest.mark.skipif(VERSION != NEWEST, reason=f"needs oumi {NEWEST}: tox -e peers-oumi")
-
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-# Written here after the description of Mistral's third prompt format.
-MISTRAL = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message.role == 'user' %}[INST] {{ message.content }}[/INST]"
-    "{% else %} {{ message.content }}{{ eos_token }}{% endif %}"
-    "{% endfor %}"
-)
-
-
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure of this version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(VERSION == NEWEST, raises=AssertionError, strict=True, reason=reason)
+needed = needs("oumi", "0.9")
 
 
 def module(name: str) -> Any:
@@ -84,15 +59,9 @@ def row(
         warnings.simplefilter("ignore")  # one for each row that trains nothing
         batch = collator(tokenizer, folder, target)([data_set[0]])
     ids, labels = (batch[key][0].tolist() for key in ("input_ids", "labels"))
-    assert all(label in (-100, item) for item, label in zip(ids, labels, strict=True))
-    return [(name, label != -100) for name, label in zip(tokenizer.convert_ids_to_tokens(ids), labels, strict=True)]
+    return spoken(tokenizer, ids, labels)
 
 
 def trained(tokens: list[tuple[str, bool]]) -> list[str]:
     """The tokens that carry loss."""
     return [name for name, loss in tokens if loss]
-
-
-def chat(*texts: str) -> list[dict[str, Any]]:
-    """User and assistant in turn."""
-    return [{"role": ("user", "assistant")[index % 2], "content": text} for index, text in enumerate(texts)]

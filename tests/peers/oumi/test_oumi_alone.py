@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.peers.oumi.entry import CHATML, MISTRAL, chat, collator, fault, needed, row, trained, with_template
+from tests.peers.alone import CHATML, MISTRAL, chat, fault
+from tests.peers.oumi.entry import collator, needed, row, trained, with_template
 from tests.unit.vocabularies import mistral_fast, mistral_slow, qwen
 
 pytestmark = needed

@@ -14,16 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.peers.alone import byte_level, needs
 
-try:
-    VERSION = metadata.version("renderers")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-KNOWN_VERSION = "0.1.12"
-
-needed = pytest.mark.skipif(VERSION != KNOWN_VERSION, reason=f"needs renderers {KNOWN_VERSION}: tox -e peers-renderers")
+needed = needs("renderers", "0.1.12")
 
 _CHATML = (
     "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<think>", "</think>", "<tool_call>", "</tool_call>",
@@ -60,22 +53,11 @@ MARKERS: dict[str, tuple[str, ...]] = {
 """The markers of each renderer's format."""
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(raises=AssertionError, strict=True, reason=reason)
-
-
 @cache
 def spelling(*markers: str) -> Any:
     """A tokenizer that spells texts byte by byte and knows these markers."""
-    tokenizers, transformers = importlib.import_module("tokenizers"), importlib.import_module("transformers")
-    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    backend = tokenizers.Tokenizer(
-        tokenizers.models.BPE(vocab={letter: index for index, letter in enumerate(sorted(alphabet))}, merges=[])
-    )
-    backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = tokenizers.decoders.ByteLevel()
-    found = transformers.PreTrainedTokenizerFast(tokenizer_object=backend)
+    tokenizers = importlib.import_module("tokenizers")
+    found = byte_level()
     found.add_tokens([tokenizers.AddedToken(marker, special=True, normalized=False) for marker in markers])
     return found
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.peers.renderers.entry import fault, gpt_oss, needed, prompt, renderer, spelling, trained, whole
+from tests.peers.alone import fault
+from tests.peers.renderers.entry import gpt_oss, needed, prompt, renderer, spelling, trained, whole
 
 pytestmark = needed
 

@@ -10,21 +10,11 @@ import importlib
 import json
 import logging
 from functools import cache
-from importlib import metadata
 from typing import Any
 
-import pytest
+from tests.peers.alone import byte_level, needs
 
-try:
-    VERSION = metadata.version("tinker-cookbook")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-KNOWN_VERSION = "0.6.1"
-
-needed = pytest.mark.skipif(
-    VERSION != KNOWN_VERSION, reason=f"needs tinker-cookbook {KNOWN_VERSION}: tox -e peers-tinker-cookbook"
-)
+needed = needs("tinker-cookbook", "0.6.1")
 
 _TAGS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 _CHATML = (
@@ -59,22 +49,11 @@ MARKERS: dict[str, tuple[str, ...]] = {
 """The markers of each format, by the beginning of the renderer's name."""
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(raises=AssertionError, strict=True, reason=reason)
-
-
 @cache
 def spelling(*markers: str) -> Any:
     """A tokenizer that spells texts byte by byte and knows these markers."""
-    tokenizers, transformers = importlib.import_module("tokenizers"), importlib.import_module("transformers")
-    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    backend = tokenizers.Tokenizer(
-        tokenizers.models.BPE(vocab={letter: index for index, letter in enumerate(sorted(alphabet))}, merges=[])
-    )
-    backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = tokenizers.decoders.ByteLevel()
-    found = transformers.PreTrainedTokenizerFast(tokenizer_object=backend)
+    tokenizers = importlib.import_module("tokenizers")
+    found = byte_level()
     # As in the vocabularies themselves, tags that models write are no special tokens.
     found.add_tokens(
         [tokenizers.AddedToken(marker, special=marker not in _TAGS, normalized=False) for marker in markers]

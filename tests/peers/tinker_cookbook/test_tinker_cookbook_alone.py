@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.peers.tinker_cookbook.entry import call, datum, fault, messages, needed, prompt, renderer, trained, whole
+from tests.peers.alone import fault
+from tests.peers.tinker_cookbook.entry import call, datum, messages, needed, prompt, renderer, trained, whole
 
 pytestmark = needed
 

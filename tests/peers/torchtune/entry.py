@@ -13,21 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.peers.alone import needs
+
 os.environ.setdefault("TIKTOKEN_CACHE_DIR", "")
 
-try:
-    VERSION = metadata.version("torchtune")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-NEWEST = "0.6.1"
-
-needed = pytest.mark.skipif(VERSION != NEWEST, reason=f"needs torchtune {NEWEST}: tox -e peers-torchtune")
-
-
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure of this version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(VERSION == NEWEST, raises=AssertionError, strict=True, reason=reason)
+needed = needs("torchtune", "0.6.1")
 
 
 def module(name: str) -> Any:

@@ -13,19 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.peers.torchtune.entry import (
-    chat,
-    fault,
-    llama2,
-    llama3,
-    mistral,
-    module,
-    needed,
-    phi4,
-    qwen,
-    row,
-    trained,
-)
+from tests.peers.alone import fault
+from tests.peers.torchtune.entry import chat, llama2, llama3, mistral, module, needed, phi4, qwen, row, trained
 
 pytestmark = needed
 

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import metadata
 from typing import Any
 
-import pytest
+from tests.peers.alone import byte_level, needs
 
-try:
-    VERSION = metadata.version("transformers")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-PINNED = "5.23.0"
-
-needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs transformers {PINNED}: tox -e peers-transformers")
+needed = needs("transformers", "5.23.0")
 
 TEMPLATE = (
     "{% for message in messages %}"
@@ -24,28 +16,10 @@ TEMPLATE = (
 )
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure in this version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(VERSION == PINNED, raises=AssertionError, strict=True, reason=reason)
-
-
 @cache
 def tokenizer() -> Any:
     """A tokenizer whose tokens are the bytes of UTF-8."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={character: number for number, character in enumerate(alphabet)}, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False)
-
-
-def chat(*contents: str) -> list[dict[str, str]]:
-    """Questions and answers in turn."""
-    roles = ("user", "assistant")
-    return [{"role": roles[index % 2], "content": text} for index, text in enumerate(contents)]
+    return byte_level()
 
 
 def masked(conversation: Any, template: str = TEMPLATE, *, side: str = "right", **options: Any) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers.transformers.entry import chat, fault, masked, needed, shown
+from tests.peers.alone import chat, fault
+from tests.peers.transformers.entry import masked, needed, shown
 
 pytestmark = needed
 

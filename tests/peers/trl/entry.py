@@ -11,18 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.peers.alone import byte_level, needs
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
-try:
-    VERSION = metadata.version("trl")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-PINNED = "1.16.0"
-
-needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs trl {PINNED}: tox -e peers-trl")
+needed = needs("trl", "1.16.0")
 
 # Written here: answers and their end stand between the tags, and the header of an answer in front of them.
 TAGGED = (
@@ -39,11 +32,6 @@ MARKERS = (
 )  # fmt: skip
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure in this version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(VERSION == PINNED, raises=AssertionError, strict=True, reason=reason)
-
-
 def shipped(name: str) -> str:
     """The text of a template in trl's package."""
     folder = metadata.distribution("trl").locate_file("trl/chat_templates")
@@ -52,14 +40,7 @@ def shipped(name: str) -> str:
 
 def tokenizer(template: str = TAGGED, *, end: str = "<|end|>") -> Any:
     """A tokenizer whose tokens are the bytes of UTF-8 and a few markers."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={character: number for number, character in enumerate(alphabet)}, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
-    made = PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False, eos_token=end)
+    made = byte_level(eos_token=end)
     made.add_special_tokens({"additional_special_tokens": [marker for marker in MARKERS if marker != end]})
     made.chat_template = template
     return made

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.peers.trl.entry import MARKERS, chat, fault, needed, shipped, tokenizer, trained, trainer
+from tests.peers.alone import fault
+from tests.peers.trl.entry import MARKERS, chat, needed, shipped, tokenizer, trained, trainer
 
 pytestmark = needed
 

@@ -6,21 +6,13 @@ import contextlib
 import io
 import os
 from functools import cache
-from importlib import metadata
 from typing import Any
 
-import pytest
+from tests.peers.alone import byte_level, needs
 
 os.environ.setdefault("UNSLOTH_ZOO_DISABLE_GPU_INIT", "1")
 
-try:
-    VERSION = metadata.version("unsloth-zoo")
-except metadata.PackageNotFoundError:
-    VERSION = ""
-
-PINNED = "2026.10.9"
-
-needed = pytest.mark.skipif(VERSION != PINNED, reason=f"needs unsloth-zoo {PINNED}: tox -e peers-unsloth-zoo")
+needed = needs("unsloth-zoo", "2026.10.9")
 
 CHATML = {"instruction_part": "<|im_start|>user\n", "response_part": "<|im_start|>assistant\n"}
 MISTRAL = {"instruction_part": "[INST]", "response_part": "[/INST]"}
@@ -38,25 +30,12 @@ MARKERS = (
 )  # fmt: skip
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    """An expected failure in this version; one that is mended ends the test with XPASS."""
-    return pytest.mark.xfail(VERSION == PINNED, raises=AssertionError, strict=True, reason=reason)
-
-
 @cache
 def tokenizer(end: str, beginning: str | None = None) -> Any:
     """A tokenizer whose tokens are the bytes of UTF-8, two newlines, and the markers of a few formats."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     newline = "\N{LATIN CAPITAL LETTER C WITH DOT ABOVE}"  # the byte-level name of it
-    vocabulary = {name: number for number, name in enumerate([*alphabet, newline * 2])}
-    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[(newline, newline)]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
     named = {"eos_token": end} if beginning is None else {"eos_token": end, "bos_token": beginning}
-    made = PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False, **named)
+    made = byte_level(merges=[(newline, newline)], **named)
     made.add_special_tokens({"additional_special_tokens": [item for item in MARKERS if item not in named.values()]})
     return made
 

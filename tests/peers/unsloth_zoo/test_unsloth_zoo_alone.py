@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers.unsloth_zoo.entry import CHATML, GEMMA, GPT_OSS, MISTRAL, PHI, fault, needed, trained
+from tests.peers.alone import fault
+from tests.peers.unsloth_zoo.entry import CHATML, GEMMA, GPT_OSS, MISTRAL, PHI, needed, trained
 
 pytestmark = needed
 
