@@ -17,13 +17,14 @@ from maskspec.adapters.reference import ReferenceMasker
 from maskspec.conformance import check_masker
 from maskspec.conformance.cases import Case
 from maskspec.conformance.counterexamples import Counterexample
+from maskspec.conformance.harness import check_pair
 from maskspec.conformance.known import Category, KnownFailures
 from maskspec.conformance.protocol import Labelled, Request
 from maskspec.conformance.report import Failure
 from maskspec.corpus import embedded_pair
 from maskspec.errors import UsageError
 from maskspec.policy import Policy
-from maskspec.rules import Kind, load_rules
+from maskspec.rules import Kind, load_rules, select_rules
 
 PAIR = "chatml+bytelevel-gpt2"
 CASE = {
@@ -273,7 +274,8 @@ def test_whatever_a_conversation_holds_is_stored_and_read_again(
     assert all(line.isprintable() for line in path.read_text(encoding="utf-8").splitlines())
 
 
-def test_a_known_failure_is_not_made_smaller_once_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole_run", [True, False], ids=["check_masker", "check_pair"])
+def test_a_known_failure_is_not_made_smaller_once_more(tmp_path: Path, whole_run: bool) -> None:
     asked: list[int] = []
 
     class Counted(TrainsOpening):
@@ -284,13 +286,20 @@ def test_a_known_failure_is_not_made_smaller_once_more(tmp_path: Path) -> None:
     def smallest(stored: list[dict[str, str]]) -> list[object]:
         asked.append(0)
         known = KnownFailures.read(written(tmp_path, entry({**CASE, "messages": stored}) if stored else ""))
-        report = check_masker(Counted(), pairs=[embedded_pair(PAIR)], rules=["OPEN-1"], profile="quick", known=known)
-        (found,) = report.failures
+        pair = embedded_pair(PAIR)
+        failures = (
+            check_masker(Counted(), pairs=[pair], rules=["OPEN-1"], profile="quick", known=known).failures
+            if whole_run
+            else check_pair(
+                Counted(), pair, rules=select_rules(["OPEN-1"]), profile="quick", seed=0, known=known
+            ).failures
+        )
+        (found,) = failures
         assert (found.known is not None) is bool(stored)
         return list(found.messages)
 
     answer = [{"role": "assistant", "content": "a"}]
     assert smallest([]) == smallest(answer) == smallest([{"role": "user", "content": "a"}]) == answer
     searched, stored, shows_nothing = asked
-    assert stored < searched  # though it is asked once more, to see whether the failure is still there
+    assert stored < searched  # though a whole run asks it once more, to see whether the failure is still there
     assert shows_nothing > searched

@@ -36,6 +36,7 @@ numba's compiler (`NUMBA_DISABLE_JIT`), which takes longer than all rows of the 
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import logging
@@ -46,6 +47,7 @@ from functools import cache
 from typing import Any
 
 from maskspec.adapters._shared import (
+    FLAGS,
     REASONING,
     features,
     padder,
@@ -234,9 +236,7 @@ def _require_plain(request: Request) -> None:
     if request.tools:
         raise Unsupported("this data set has no tools")
     for message in request.messages:
-        more = {key for key, value in message.items() if value is not None} - {
-            "role", "content", "train", "weight", "spans",
-        }  # fmt: skip
+        more = {key for key, value in message.items() if value is not None} - {"role", "content", *FLAGS}
         if more:
             raise Unsupported(f"this data set has only a role and a text, no {', '.join(sorted(more))}")
         if message["role"] not in ("system", "user", "assistant"):
@@ -259,16 +259,14 @@ def _require_single(tokenizer: Any, ends: Sequence[str]) -> None:
 
 def _ended_by(tokenizer: Any, request: Request) -> Any:
     """The tokenizer with `special_tokens: {eos_token: …}` set to the token that ends a turn in the template."""
-    printed = tokenizer.eos_token in request.template if tokenizer.eos_token else False
-    if not request.stops or printed or "eos_token" in request.template:
+    printed = [stop for stop in request.stops if stop in request.template] or request.stops[:1]
+    own, template = tokenizer.eos_token, request.template
+    if not printed or own == printed[0] or "eos_token" in template or (own and own in template):
         return tokenizer
-    end = next((stop for stop in request.stops if stop in request.template), request.stops[0])
-    if end == tokenizer.eos_token:
-        return tokenizer
-    _require_single(tokenizer, [end])
-    copy = importlib.import_module("copy").deepcopy(tokenizer)
-    copy.eos_token = end
-    return copy
+    _require_single(tokenizer, printed[:1])
+    changed = copy.deepcopy(tokenizer)
+    changed.eos_token = printed[0]
+    return changed
 
 
 def _positioned(sample: Labelled) -> dict[str, Any]:

@@ -38,6 +38,7 @@ packing: batches are lists of data.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import logging
@@ -174,7 +175,7 @@ def _cookbook(name: str) -> Any:
 
 def _without_additions(tokenizer: Any) -> Any:
     """A copy of the tokenizer that adds no special tokens to a text."""
-    copied = importlib.import_module("copy").deepcopy(tokenizer)
+    copied = copy.deepcopy(tokenizer)
     copied.backend_tokenizer.post_processor = importlib.import_module("tokenizers").processors.Sequence([])
     return copied
 

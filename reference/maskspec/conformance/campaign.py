@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from maskspec.conformance.cases import Case
 from maskspec.conformance.journal import Journal
 from maskspec.conformance.known import KnownFailures
-from maskspec.conformance.pairrun import ATTEMPTS, HUNG, Key, left_out, order
+from maskspec.conformance.pairrun import ATTEMPTS, HUNG, Key, left_out, order, stored_cases
 from maskspec.conformance.pairs import twin_name
 from maskspec.conformance.profiles import Plan
 from maskspec.conformance.report import Conflict, Failure, PairResult, Tally
@@ -147,7 +147,7 @@ class Campaign:
 
     def _shrink(self, workers: Workers) -> None:
         pending = {(name, failure.key) for name, failure in self._failures()}
-        pending -= self._accepted(pending, workers)
+        pending -= self._accepted(workers)
         number = 0
         while pending:
             last = number >= 2 * _ROUNDS
@@ -167,15 +167,14 @@ class Campaign:
             }
             number += 2
 
-    def _accepted(self, pending: set[tuple[str, Key]], workers: Workers) -> set[tuple[str, Key]]:
-        """The known failures that show on the conversation they were accepted with: it was made small then."""
-        if self._known is None:
-            return set()
-        stored: dict[tuple[str, Key], Case] = {}
-        for name, (rule, zone, kind) in pending:
-            entry = self._known.accepted(rule=rule, kind=kind, zone=zone, pair=name)
-            if entry is not None:
-                stored[name, (rule, zone, kind)] = entry.counterexample.case
+    def _accepted(self, workers: Workers) -> set[tuple[str, Key]]:
+        """The known failures that show on the conversation they were accepted with."""
+        stored = {
+            (name, key): case
+            for name, result in self._results.items()
+            if result.excluded is None
+            for key, case in stored_cases(result, self._known).items()
+        }
         tasks = [
             Task(pair=name, result=self._results[name], keys=keys, hints={key: [stored[name, key]] for key in keys})
             for name, keys in self._by_pair(set(stored))

@@ -31,7 +31,7 @@ from maskspec.rules import Kind, Rule, Subject, Violation
 from maskspec.shapes import shapes_for_pair
 
 if TYPE_CHECKING:
-    from maskspec.conformance.known import KnownFailures
+    from maskspec.conformance.known import KnownFailure, KnownFailures
 
 __all__ = [
     "ATTEMPTS",
@@ -43,6 +43,7 @@ __all__ = [
     "left_out",
     "order",
     "shrink_pair",
+    "stored_cases",
 ]
 
 Key = tuple[str, str, Kind]
@@ -82,6 +83,8 @@ def check_pair(
     guard = TimeLimit(plan.time_limit)
     result = examine_pair(masker, pair, plan, guard=guard)
     small = {key: [case] for key, case in (hints or {}).items()}
+    for key, case in stored_cases(result, known).items():
+        small[key] = [case, *small.get(key, ())]
     return accept(shrink_pair(masker, pair, plan, result, small, guard=guard), known)
 
 
@@ -99,6 +102,12 @@ def left_out(pair: Pair, rules: Sequence[Rule], reason: str, *conflicts: Conflic
     )
 
 
+def stored_cases(result: PairResult, known: KnownFailures | None) -> dict[Key, Case]:
+    """By known failure of a pair, the conversation that it was accepted with: it was made small then."""
+    entries = ((failure.key, _entry(failure, known)) for failure in result.failures)
+    return {key: entry.counterexample.case for key, entry in entries if entry is not None}
+
+
 def accept(result: PairResult, known: KnownFailures | None) -> PairResult:
     """The result with accepted failures counted and marked as such."""
     if known is None or not result.failures:
@@ -106,9 +115,7 @@ def accept(result: PairResult, known: KnownFailures | None) -> PairResult:
     tallies = dict(result.tallies)
     failures = []
     for failure in result.failures:
-        entry = None
-        if failure.subject is Subject.MASKER:
-            entry = known.accepted(rule=failure.rule.id, kind=failure.kind, zone=failure.zone, pair=failure.pair)
+        entry = _entry(failure, known)
         if entry is not None and failure.known is None:
             tally = tallies[failure.rule.id]
             tallies[failure.rule.id] = replace(
@@ -118,6 +125,13 @@ def accept(result: PairResult, known: KnownFailures | None) -> PairResult:
         else:
             failures.append(failure)
     return replace(result, tallies=tallies, failures=tuple(failures))
+
+
+def _entry(failure: Failure, known: KnownFailures | None) -> KnownFailure | None:
+    """The entry that accepts a failure; a note about a tokenizer needs none."""
+    if known is None or failure.subject is not Subject.MASKER:
+        return None
+    return known.accepted(rule=failure.rule.id, kind=failure.kind, zone=failure.zone, pair=failure.pair)
 
 
 @dataclass(slots=True)
