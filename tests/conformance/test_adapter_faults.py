@@ -12,11 +12,15 @@ import pytest
 
 pytest.importorskip("transformers", reason="the embedded tokenizers are loaded through transformers")
 
+from maskspec.adapters.reference import ReferenceMasker
 from maskspec.conformance import AdapterError, Collated, ExitCode, Labelled, Report, Request, check_masker
+from maskspec.conformance.cases import Case
+from maskspec.conformance.examination import Examiner
 from maskspec.conformance.timelimit import AdapterHung
 from maskspec.corpus import embedded_pair
 from maskspec.errors import UsageError
-from maskspec.rules import Kind
+from maskspec.policy import Policy, Turns
+from maskspec.rules import Kind, select_rules
 from tests.conformance.maskers import Right, SleepsOnLong, WithoutStops, is_long, right
 
 CHATML = embedded_pair("chatml+bytelevel-gpt2")
@@ -247,6 +251,31 @@ def test_a_failure_that_does_not_show_again_is_kept_and_says_so() -> None:
     (failure,) = check(answer, rules=["SPAN-1"]).failures
     assert "the answers change" in failure.explanation
     assert len(failure.messages) >= 5
+
+
+class RaisesOnLong(Right):
+    """Raises on long conversations under its own policy, and overlooks a choice of turns."""
+
+    def with_policy(self, policy: Policy) -> RaisesOnLong:
+        return RaisesOnLong(policy=policy)
+
+    def mask(self, request: Request) -> Labelled:
+        if is_long(request) and self.policy == Policy(flags=False):
+            raise IndexError("too long")
+        return ReferenceMasker(policy=replace(self.policy, turns=Turns.ALL)).mask(request)
+
+
+def test_what_a_masker_does_under_another_policy_shows_where_it_raises_under_its_own() -> None:
+    examiner = Examiner(RaisesOnLong(), CHATML, select_rules(None))
+    messages = [{"role": role, "content": "a"} for role in ("user", "assistant") * 3]
+    found, kept, unasked = (
+        examiner.examine(Case(messages=messages), rules=select_rules(rules))
+        for rules in (["SELECT-2"], ["STOP-4"], ["SPAN-1"])
+    )
+    assert list(found.violations) == ["SELECT-2"]
+    assert found.crash is None
+    assert isinstance(kept.crash, IndexError)
+    assert isinstance(unasked.crash, IndexError)
 
 
 def test_two_adapters_of_one_name_in_one_session_are_judged_apart() -> None:

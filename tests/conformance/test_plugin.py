@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -654,3 +655,42 @@ def test_a_pair_is_asked_by_the_first_process_that_comes_to_it(tmp_path: Path) -
         check()
     assert masker.asked[PAIR] == before
     assert [name for name, _ in second.properties] == [f"maskspec_{name}" for name in ("rule", "pair", "checks")] * 2
+
+
+def test_a_process_that_needs_a_pair_of_another_asks_about_the_next_one_meanwhile(tmp_path: Path) -> None:
+    begun: list[threading.Thread] = []
+    ahead = threading.Event()
+
+    class Waiting(Listening):
+        """Starts a second process, so to speak, in the middle of the first pair."""
+
+        def mask(self, request: Request) -> Labelled:
+            if request.pair == OTHER:
+                ahead.set()
+            elif not begun:
+                begun.append(threading.Thread(target=ask, args=[second]))
+                begun[0].start()
+                assert ahead.wait(timeout=60)
+            return super().mask(request)
+
+    masker = Waiting()
+
+    @conformance(masker, pairs=[PAIR, OTHER], rules=["STOP-1"], time_limit=100)
+    def test_masks(check: object) -> None: ...
+
+    suite: Suite = getattr(test_masks, ATTRIBUTE)
+    first, second = Asking(folder=tmp_path), Asking(folder=tmp_path)
+
+    def ask(asking: Asking) -> None:
+        for _, _, check in checks(suite, "test_masks", asking):
+            check()
+
+    ask(first)
+    begun[0].join(timeout=60)
+    together = dict(masker.asked)
+    alone = Asking(folder=tmp_path / "alone")
+    ask(alone)
+    assert {pair: masker.asked[pair] - asked for pair, asked in together.items()} == together
+    noted = [[value for name, value in asking.properties if name == "maskspec_checks"] for asking in (first, second)]
+    assert noted[0] == noted[1] == [value for name, value in alone.properties if name == "maskspec_checks"]
+    assert not list(tmp_path.glob("*.lock"))

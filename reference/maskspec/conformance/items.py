@@ -3,6 +3,8 @@
 A pair is asked by the first test that needs it. Its result is kept for the tests
 that follow and stored in a folder that all processes of a run share, so that two
 workers do not ask the same pair and nothing is lost when a run is interrupted.
+pytest-xdist deals out tests without regard for pairs: a worker that needs a pair
+which another is asking about asks about the next one meanwhile.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 import traceback
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +24,7 @@ from maskspec.conformance.cases import Case
 from maskspec.conformance.counterexamples import Counterexample, replay_command
 from maskspec.conformance.decorator import Place, Suite
 from maskspec.conformance.known import KnownFailure
+from maskspec.conformance.locks import claimed
 from maskspec.conformance.pairrun import Key, check_pair
 from maskspec.conformance.replaying import Outcome
 from maskspec.conformance.report import Conflict, Failure, PairResult, Tally
@@ -32,6 +36,7 @@ from maskspec.rules import Rule, Subject
 __all__ = ["Asking", "Check", "KnownCheck", "Selection", "checks", "stored"]
 
 _KEPT = 4
+_PAUSE = 0.05  # seconds
 _REASONS = 3
 
 
@@ -84,11 +89,7 @@ class Asking:
         """What came of one pair: kept, stored by another process, or found out now."""
         kept = self._results.get((key, pair.name))
         if kept is None:
-            path = self._path(key, pair)
-            kept = _read(path)
-            if kept is None:
-                kept = self._ask(suite, key, pair)
-                self._store(path, suite, key, kept)
+            kept = self._found(suite, key, pair)
             self._results[key, pair.name] = kept
             while len(self._results) > _KEPT:
                 self._results.popitem(last=False)
@@ -107,6 +108,34 @@ class Asking:
     def _path(self, key: str, pair: Pair) -> Path:
         digest = hashlib.sha256(f"{key}\n{pair.name}".encode()).hexdigest()[:10]
         return self.folder / f"{_slug(pair.name)}-{digest}.json"
+
+    def _found(self, suite: Suite, key: str, pair: Pair) -> PairResult:
+        path = self._path(key, pair)
+        while True:
+            result = _read(path) or self._made(suite, key, pair)
+            if result is not None:
+                return result
+            if not self._ahead(suite, key, pair):
+                time.sleep(_PAUSE)
+
+    def _made(self, suite: Suite, key: str, pair: Pair) -> PairResult | None:
+        """Ask about a pair and store the result; None where that is done, or another process is at it."""
+        path = self._path(key, pair)
+        if path.exists():
+            return None
+        with claimed(path) as mine:
+            if not mine or path.exists():
+                return None
+            result = self._ask(suite, key, pair)
+            self._store(path, suite, key, result)
+        return result
+
+    def _ahead(self, suite: Suite, key: str, pair: Pair) -> bool:
+        """Ask about one more pair whose tests are still to come, here or in another process; False: there is none."""
+        left = set(self.selection(suite, key).pairs)
+        pairs = [place.pair for place in suite.places if place.pair.name in left]
+        place = next((number for number, other in enumerate(pairs, start=1) if other.name == pair.name), 0)
+        return any(self._made(suite, key, other) is not None for other in (*pairs[place:], *pairs[:place]))
 
     def _ask(self, suite: Suite, key: str, pair: Pair) -> PairResult:
         rules = self.selection(suite, key).rules

@@ -14,10 +14,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from maskspec.conformance.cases import Case
+from maskspec.conformance.locks import lock
 from maskspec.conformance.report import Failure, PairResult
 from maskspec.errors import UsageError
 
@@ -34,12 +34,6 @@ _WHAT = {
     "pairs": "other pairs",
     "versions": "other versions are installed",
 }
-
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows, where two runs must not share a journal by themselves
-    fcntl = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +131,10 @@ class Journal:
     @staticmethod
     def is_busy(path: Path) -> bool:
         """Whether a run that goes on is writing this journal."""
-        if fcntl is None or not path.exists():
+        if not path.exists():
             return False
         with path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return True
-        return False
+            return not lock(file.fileno(), shared=True)
 
     def append(self, record: str, **values: Any) -> None:
         """Write one record and force it to the disk."""
@@ -191,12 +181,9 @@ class Journal:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
             raise UsageError(f"the journal {self.path} cannot be written: {error.strerror}") from None
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self.close()
-                raise UsageError(f"another run is writing the journal {self.path}; wait for its end") from None
+        if not lock(self._file):
+            self.close()
+            raise UsageError(f"another run is writing the journal {self.path}; wait for its end")
 
     def _read(self, header: Header) -> None:
         with self.path.open("rb") as file:
