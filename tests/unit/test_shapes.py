@@ -214,6 +214,17 @@ def test_the_literals_of_a_template_are_markers_first() -> None:
     assert all(len(text) <= 40 for text in template_literals(template))
 
 
+def test_what_is_read_off_a_template_does_not_depend_on_what_was_read_before() -> None:
+    # Looking for undeclared variables, Jinja makes one constant of a list of constants, in the tree that it is given.
+    template = "{% for m in messages if m.role in ('user', 'robot') and mode in ['slow', 'quick'] %}{{ m }}{% endfor %}"
+    literals, candidates = template_literals(template), dict(variable_candidates(template))
+    assert {"user", "robot", "slow", "quick"} <= set(literals)
+    assert candidates == {"mode": ("slow", "quick")}
+    variable_candidates.cache_clear()
+    assert template_literals(template) == literals
+    assert dict(variable_candidates(template)) == candidates
+
+
 def test_markers_that_a_template_refuses_are_not_offered() -> None:
     template = (
         "{% for m in messages %}{% if '<|im_end|>' in m.content %}{{ raise_exception('no') }}{% endif %}"

@@ -49,6 +49,11 @@ _MARKER = re.compile(r"<[^<>\s]{1,30}>|\[/?[A-Z_]{2,30}\]|<[|ï½œ][^<>]{1,30}[|ï½
 
 @lru_cache(maxsize=1024)
 def _parsed(template: str) -> nodes.Template:
+    """The tree of a template, shared by all who read it; nobody may change it."""
+    return _tree(template)
+
+
+def _tree(template: str) -> nodes.Template:
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols], autoescape=False
     )
@@ -95,7 +100,8 @@ def variable_candidates(template: str) -> Mapping[str, tuple[Any, ...]]:
     """
     tree = _parsed(template)
     try:
-        outside = meta.find_undeclared_variables(tree)
+        # Jinja generates code for that and folds constants in the tree, so it gets one of its own.
+        outside = meta.find_undeclared_variables(_tree(template))
     except jinja2.TemplateError:
         # A filter or test that nobody knows: rendering will say so.
         return {}
@@ -186,10 +192,8 @@ def _name(node: nodes.Node | None) -> str | None:
 
 def _values(node: nodes.Node) -> Iterator[Any]:
     if isinstance(node, nodes.Const):
-        # Jinja folds a list of constants into one constant once it has generated code for the tree.
-        for value in node.value if isinstance(node.value, list | tuple) else (node.value,):
-            if isinstance(value, bool | str | int):
-                yield value
+        if isinstance(node.value, bool | str | int):
+            yield node.value
     elif isinstance(node, nodes.List | nodes.Tuple):
         for item in node.items:
             yield from _values(item)
