@@ -259,13 +259,13 @@ def _require_single(tokenizer: Any, ends: Sequence[str]) -> None:
 
 def _ended_by(tokenizer: Any, request: Request) -> Any:
     """The tokenizer with `special_tokens: {eos_token: …}` set to the token that ends a turn in the template."""
-    printed = [stop for stop in request.stops if stop in request.template] or request.stops[:1]
+    ends = [stop for stop in request.stops if stop in request.template] or request.stops[:1]
     own, template = tokenizer.eos_token, request.template
-    if not printed or own == printed[0] or "eos_token" in template or (own and own in template):
+    if not ends or own == ends[0] or "eos_token" in template or (own and own in template):
         return tokenizer
-    _require_single(tokenizer, printed[:1])
+    _require_single(tokenizer, ends[:1])
     changed = copy.deepcopy(tokenizer)
-    changed.eos_token = printed[0]
+    changed.eos_token = ends[0]
     return changed
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from maskspec.conformance.cases import Case
 from maskspec.conformance.journal import Journal
 from maskspec.conformance.known import KnownFailures
-from maskspec.conformance.pairrun import ATTEMPTS, HUNG, Key, left_out, order, stored_cases
+from maskspec.conformance.pairrun import ATTEMPTS, HUNG, Key, entry_for, left_out, order
 from maskspec.conformance.pairs import twin_name
 from maskspec.conformance.profiles import Plan
 from maskspec.conformance.report import Conflict, Failure, PairResult, Tally
@@ -168,12 +168,11 @@ class Campaign:
             number += 2
 
     def _accepted(self, workers: Workers) -> set[tuple[str, Key]]:
-        """The known failures that show on the conversation they were accepted with."""
+        """The known failures that show on the conversation they were accepted with: it was made small then."""
         stored = {
-            (name, key): case
-            for name, result in self._results.items()
-            if result.excluded is None
-            for key, case in stored_cases(result, self._known).items()
+            (name, failure.key): entry.counterexample.case
+            for name, failure in self._failures()
+            if (entry := entry_for(failure, self._known)) is not None
         }
         tasks = [
             Task(pair=name, result=self._results[name], keys=keys, hints={key: [stored[name, key]] for key in keys})

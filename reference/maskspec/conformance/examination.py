@@ -106,9 +106,9 @@ class Examiner:
                 return Examination(crash=crash.__cause__)
             else:
                 passed.append(rule.id)
-        raised = trial.outcome if isinstance(trial.outcome, BaseException) else None
-        if raised is not None and not violations and all(rule.id != "TOTAL-1" for rule in wanted):
-            return Examination(crash=raised)  # no rule asked here says so; those that ask otherwise found nothing
+        outcome = trial.outcome
+        if isinstance(outcome, BaseException) and not violations and all(rule.id != "TOTAL-1" for rule in wanted):
+            return Examination(crash=outcome)  # no rule asked here says so; those that ask otherwise found nothing
         return Examination(passed=tuple(passed), violations=violations, excluded=excluded)
 
     def conversation(self, case: Case) -> Conversation:

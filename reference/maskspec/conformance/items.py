@@ -4,7 +4,7 @@ A pair is asked by the first test that needs it. Its result is kept for the test
 that follow and stored in a folder that all processes of a run share, so that two
 workers do not ask the same pair and nothing is lost when a run is interrupted.
 pytest-xdist deals out tests without regard for pairs: a worker that needs a pair
-which another is asking about asks about the next one meanwhile.
+which another is asking about asks about one that nobody has come to meanwhile.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Asking:
             result = _read(path) or self._made(suite, key, pair)
             if result is not None:
                 return result
-            if not self._ahead(suite, key, pair):
+            if not self._ahead(suite, key):
                 time.sleep(_PAUSE)
 
     def _made(self, suite: Suite, key: str, pair: Pair) -> PairResult | None:
@@ -130,12 +130,11 @@ class Asking:
             self._store(path, suite, key, result)
         return result
 
-    def _ahead(self, suite: Suite, key: str, pair: Pair) -> bool:
-        """Ask about one more pair whose tests are still to come, here or in another process; False: there is none."""
-        left = set(self.selection(suite, key).pairs)
-        pairs = [place.pair for place in suite.places if place.pair.name in left]
-        place = next((number for number, other in enumerate(pairs, start=1) if other.name == pair.name), 0)
-        return any(self._made(suite, key, other) is not None for other in (*pairs[place:], *pairs[:place]))
+    def _ahead(self, suite: Suite, key: str) -> bool:
+        """Ask about the first pair of this run that no process has come to; False: there is none."""
+        left = self.selection(suite, key).pairs
+        pairs = (place.pair for place in suite.places if place.pair.name in left)
+        return any(self._made(suite, key, pair) is not None for pair in pairs)
 
     def _ask(self, suite: Suite, key: str, pair: Pair) -> PairResult:
         rules = self.selection(suite, key).rules

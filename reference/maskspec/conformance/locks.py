@@ -34,17 +34,17 @@ def claimed(path: Path) -> Iterator[bool]:
 
     Who claims has to look once more whether the file is there: another process may have made it just before.
     """
+    if fcntl is None:
+        yield True
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.lock")
     file = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+    mine = lock(file)
     try:
-        mine = lock(file)
-        try:
-            yield mine
-        finally:
-            if mine:
-                beside.unlink(missing_ok=True)
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_UN)  # also in children that the adapter left behind
+        yield mine
     finally:
+        if mine:
+            beside.unlink(missing_ok=True)
+            fcntl.flock(file, fcntl.LOCK_UN)  # also in children that the adapter left behind
         os.close(file)

@@ -39,11 +39,11 @@ __all__ = [
     "Key",
     "accept",
     "check_pair",
+    "entry_for",
     "examine_pair",
     "left_out",
     "order",
     "shrink_pair",
-    "stored_cases",
 ]
 
 Key = tuple[str, str, Kind]
@@ -83,8 +83,10 @@ def check_pair(
     guard = TimeLimit(plan.time_limit)
     result = examine_pair(masker, pair, plan, guard=guard)
     small = {key: [case] for key, case in (hints or {}).items()}
-    for key, case in stored_cases(result, known).items():
-        small[key] = [case, *small.get(key, ())]
+    for failure in result.failures:
+        entry = entry_for(failure, known)
+        if entry is not None:
+            small[failure.key] = [entry.counterexample.case, *small.get(failure.key, ())]
     return accept(shrink_pair(masker, pair, plan, result, small, guard=guard), known)
 
 
@@ -102,12 +104,6 @@ def left_out(pair: Pair, rules: Sequence[Rule], reason: str, *conflicts: Conflic
     )
 
 
-def stored_cases(result: PairResult, known: KnownFailures | None) -> dict[Key, Case]:
-    """By known failure of a pair, the conversation that it was accepted with: it was made small then."""
-    entries = ((failure.key, _entry(failure, known)) for failure in result.failures)
-    return {key: entry.counterexample.case for key, entry in entries if entry is not None}
-
-
 def accept(result: PairResult, known: KnownFailures | None) -> PairResult:
     """The result with accepted failures counted and marked as such."""
     if known is None or not result.failures:
@@ -115,7 +111,7 @@ def accept(result: PairResult, known: KnownFailures | None) -> PairResult:
     tallies = dict(result.tallies)
     failures = []
     for failure in result.failures:
-        entry = _entry(failure, known)
+        entry = entry_for(failure, known)
         if entry is not None and failure.known is None:
             tally = tallies[failure.rule.id]
             tallies[failure.rule.id] = replace(
@@ -127,7 +123,7 @@ def accept(result: PairResult, known: KnownFailures | None) -> PairResult:
     return replace(result, tallies=tallies, failures=tuple(failures))
 
 
-def _entry(failure: Failure, known: KnownFailures | None) -> KnownFailure | None:
+def entry_for(failure: Failure, known: KnownFailures | None) -> KnownFailure | None:
     """The entry that accepts a failure; a note about a tokenizer needs none."""
     if known is None or failure.subject is not Subject.MASKER:
         return None
